@@ -1,0 +1,241 @@
+"""From events to rows, one stream after its own order: leave out, redact, encode, chain.
+
+It runs where the store writes, off the event loop where the store has a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from l0.events._bus import ObservabilityEvent
+from l0.events._catalog import Payload
+from l0.events._event import Event, EventType
+from l0.events._payloads import (
+    CheckpointSavedPayload,
+    DeduplicationEndPayload,
+    DriftCheckEndPayload,
+    DriftCheckSkippedPayload,
+    DriftCheckStartPayload,
+    GuardrailPhaseEndPayload,
+    GuardrailPhaseStartPayload,
+    GuardrailRuleResultPayload,
+    RestartPayload,
+    ResumeStartPayload,
+    StreamEventPayload,
+    StreamFinishedPayload,
+    TokenPayload,
+    TokensPayload,
+)
+from l0.events._record import CHANGED, ZEROS, Row, chained
+from l0.events._redact import Redactor
+from l0.events._redact_tokens import TokenRedactor
+from l0.events._serialize import encode
+
+_fields = msgspec.structs.asdict
+_OPENING = (GuardrailPhaseStartPayload, DriftCheckStartPayload, DriftCheckSkippedPayload)
+_OF_CHECKS = ("GUARDRAIL_", "DRIFT_")
+_FAILED = "checkpoint"  # the phase in which the text of a failed attempt is judged
+
+
+class Chain:
+    """The records of one stream in the making.
+
+    `full` keeps the events of guardrail and drift checks that found nothing, too.
+    """
+
+    def __init__(self, stream_id: str, redactor: Redactor | None, *, full: bool) -> None:
+        self.stream_id = stream_id
+        self.seq = 0
+        self.head = ZEROS
+        self._redactor = redactor
+        self._tokens = None if redactor is None else TokenRedactor(redactor)
+        self._messages: dict[str, TokenRedactor] = {}
+        self._full = full
+        self._check: list[ObservabilityEvent] = []  # a check that has found nothing so far
+        self._token_count = 0
+        self._checkpoint = ""
+
+    def go_on_from(self, seq: int, head: str) -> None:
+        """The stream has records already, up to `seq`, whose hash is `head`."""
+        self.seq, self.head = seq + 1, head
+
+    def push(self, event: ObservabilityEvent, rows: list[Row]) -> None:
+        """Append the rows that an event makes, now or with those kept back before it."""
+        payload = event.payload
+        if type(payload) is TokensPayload and not self._check:
+            self._token_count = payload.start + len(payload.texts)
+            if self._tokens is None:
+                self._row(event.ts, payload, event.meta, rows)
+            else:
+                for ts, batch, changed in self._tokens.feed(event.ts, payload):
+                    self._row(ts, batch, event.meta, rows, "redacted" if changed else None)
+        elif not self._skips(payload) and (self._full or not self._is_quiet(event, rows)):
+            self._other(event, rows)
+
+    def finish(self, rows: list[Row]) -> None:
+        """Nothing more can be awaited: give what was kept back."""
+        self._loud(rows)
+        self._let_go({}, rows, ended=False)
+
+    # --- what is left out -----------------------------------------------------------------------
+
+    def _skips(self, payload: Payload) -> bool:
+        if type(payload) is CheckpointSavedPayload:
+            # Of tokens still to come in a batch, which has a mark for it.
+            return payload.token_count > self._token_count
+        return type(payload) is TokenPayload
+
+    def _is_quiet(self, event: ObservabilityEvent, rows: list[Row]) -> bool:
+        """Whether an event is left out, or waits until its check has found something."""
+        payload = event.payload
+        if not self._check and type(payload) not in _OPENING:
+            return False
+        match payload:
+            case DriftCheckSkippedPayload():
+                return True
+            case GuardrailPhaseStartPayload() | DriftCheckStartPayload():
+                self._loud(rows)
+                if isinstance(payload, GuardrailPhaseStartPayload) and payload.phase == _FAILED:
+                    return False  # part of the story of a failure, whatever it finds
+                self._check.append(event)
+            case (
+                GuardrailPhaseEndPayload(passed=True, violations=0)
+                | DriftCheckEndPayload(detected=False)
+            ):
+                self._check = [e for e in self._check if not e.type.startswith(_OF_CHECKS)]
+                self._loud(rows)
+            case _:
+                self._check.append(event)
+                ends = isinstance(payload, GuardrailPhaseEndPayload | DriftCheckEndPayload)
+                if ends or not event.type.startswith((*_OF_CHECKS, "CALLBACK_")):
+                    self._loud(rows)
+        return True
+
+    def _loud(self, rows: list[Row]) -> None:
+        """The check under way is worth keeping."""
+        waiting, self._check = self._check, []
+        for event in waiting:
+            if type(event.payload) is TokensPayload:
+                self.push(event, rows)
+            else:
+                self._other(event, rows)
+
+    # --- redaction ------------------------------------------------------------------------------
+
+    def _other(self, event: ObservabilityEvent, rows: list[Row]) -> None:
+        payload, tokens = event.payload, self._tokens
+        changed = None
+        if tokens is not None and (tokens.holds or type(payload) in _QUOTING):
+            finished = type(payload) is StreamFinishedPayload
+            self._let_go(event.meta, rows, ended=finished and payload.finish_reason != "length")
+            clean = self._clean(payload, tokens)
+            changed, payload = (None if clean is payload else "redacted"), clean
+        if type(payload) is RestartPayload:
+            self._token_count = payload.kept_tokens
+        self._row(event.ts, payload, event.meta, rows, changed)
+
+    def _let_go(self, meta: Mapping[str, Any], rows: list[Row], *, ended: bool) -> None:
+        if self._tokens is not None and self._tokens.holds:
+            for ts, batch, changed in self._tokens.force(ended=ended):
+                self._row(ts, batch, meta, rows, "redacted" if changed else None)
+
+    def _clean(self, payload: Payload, tokens: TokenRedactor) -> Payload:
+        """What the text's redaction means for payloads that quote it, or point into it."""
+        match payload:
+            case ResumeStartPayload():
+                self._checkpoint = payload.checkpoint
+                clean = self._cut_text(payload.checkpoint)
+                if clean == payload.checkpoint:
+                    return payload
+                prompt = payload.prompt and payload.prompt.replace(payload.checkpoint, clean)
+                return msgspec.structs.replace(
+                    payload, checkpoint=clean, checkpoint_length=len(clean), prompt=prompt
+                )
+            case DeduplicationEndPayload():
+                clean = self._cut_text(payload.overlap_text)
+                if clean != payload.overlap_text:
+                    return msgspec.structs.replace(payload, overlap_text=clean)
+            case RestartPayload():
+                kept = tokens.stored(payload.kept_chars)
+                tokens.restart(payload.kept_chars, self._checkpoint)
+                self._messages.clear()
+                if kept != payload.kept_chars:
+                    return msgspec.structs.replace(payload, kept_chars=kept)
+            case CheckpointSavedPayload():
+                length = tokens.stored(payload.checkpoint_length)
+                if length != payload.checkpoint_length:
+                    return msgspec.structs.replace(payload, checkpoint_length=length)
+            case GuardrailRuleResultPayload():
+                return _moved(payload, tokens)
+            case StreamEventPayload(event=Event(type=EventType.MESSAGE, text=str(text))):
+                clean = self._message(payload.event, text)
+                if clean != text:
+                    event = msgspec.structs.replace(payload.event, text=clean)
+                    return StreamEventPayload(event)
+        return payload
+
+    def _cut_text(self, text: str) -> str:
+        """Text that may end in the middle of a secret, without it."""
+        assert self._redactor is not None
+        alone = TokenRedactor(self._redactor)
+        batch = TokensPayload(0, [text], [0])
+        cut = alone.feed(0.0, batch) + alone.force(ended=False)
+        return "".join(text for _, tokens, _ in cut for text in tokens.texts)
+
+    def _message(self, event: Event, text: str) -> str:
+        """A piece of a message, such as reasoning; its secrets may be cut, too."""
+        assert self._redactor is not None
+        kind = str((event.data or {}).get("kind"))
+        known = self._messages.setdefault(kind, TokenRedactor(self._redactor))
+        batch = TokensPayload(0, [text], [0])
+        cut = known.feed(0.0, batch) + known.force(ended=False)
+        return "".join(text for _, tokens, _ in cut for text in tokens.texts)
+
+    # --- rows -----------------------------------------------------------------------------------
+
+    def _row(
+        self,
+        ts: float,
+        payload: Payload,
+        meta: Mapping[str, Any],
+        rows: list[Row],
+        changed: str | None = None,
+    ) -> None:
+        data, changes = encode(_fields(payload))
+        if self._redactor is not None and type(payload) is not TokensPayload:
+            data, redacted = self._redactor.json(data)
+            if redacted:
+                changed = "redacted"
+        if changed is not None:
+            changes = (changed, *changes)
+        told = None
+        if self.seq == 0:
+            told, _ = encode(meta)
+            if self._redactor is not None:
+                told, redacted = self._redactor.json(told)
+        if changes:
+            comma = "" if data == "{}" else ","
+            data = f'{{"{CHANGED}":{encode(sorted(set(changes)))[0]}{comma}{data[1:]}'
+        row = chained(self.stream_id, self.seq, float(ts), payload.type, data, told, self.head)
+        self.seq, self.head = self.seq + 1, row.hash
+        rows.append(row)
+
+
+_QUOTING = (
+    *(ResumeStartPayload, DeduplicationEndPayload, RestartPayload, CheckpointSavedPayload),
+    *(GuardrailRuleResultPayload, StreamEventPayload),
+)
+
+
+def _moved(payload: GuardrailRuleResultPayload, tokens: TokenRedactor) -> Payload:
+    """Findings at the places where their text is stored."""
+    moved = [
+        v if v.position is None else msgspec.structs.replace(v, position=tokens.stored(v.position))
+        for v in payload.violations
+    ]
+    if moved == payload.violations:
+        return payload
+    return msgspec.structs.replace(payload, violations=moved)

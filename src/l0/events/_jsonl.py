@@ -1,0 +1,349 @@
+"""A directory of JSONL files, one a stream: the form that every other tool can read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeVar, cast
+
+from l0.errors import StoreError
+from l0.events._jsonl_file import last_line, read_lines, read_rows
+from l0.events._record import Record, Row, Tally, line_of, records_of, row_of_line
+from l0.events._store import (
+    UNFINISHED,
+    StreamMetadata,
+    check_id,
+    grouped,
+    metadata_of,
+    path_of,
+    register_store,
+)
+from l0.events._writer import FileTrouble, Tap, Writer
+
+T = TypeVar("T")
+
+_OPEN_FILES = 64
+_PATIENCE = 30.0
+_IDLE_MS = 3_600_000.0
+
+
+class JsonlEventStore:
+    """Records as files of JSON lines, `<directory>/<stream_id>.jsonl`, one append a group.
+
+    A torn last line, as a crash may leave it, is ignored when reading and cut off before the next
+    append. One process may write a stream at a time.
+
+    Args:
+        directory: where the files are; it is made if its parent is there.
+        fsync: when written data is forced to the disk: "never" (the system sees to it, a killed
+            process loses nothing that was written), at each "commit", or at "close".
+        commit_interval: seconds for which a record may wait for others before it is written.
+        queue_records: events in the queue from which on producers wait.
+
+    Raises:
+        StoreError: the directory can't be used; the message says what to do.
+        ValueError: an option has a value that makes no sense.
+
+    Example:
+        >>> import asyncio, tempfile
+        >>> async def main():
+        ...     store = JsonlEventStore(tempfile.mkdtemp())
+        ...     streams = await store.list_streams()
+        ...     await store.close()
+        ...     return streams
+        >>> asyncio.run(main())
+        []
+    """
+
+    def __init__(
+        self,
+        directory: str | PathLike[str],
+        *,
+        fsync: Literal["never", "commit", "close"] = "never",
+        commit_interval: float = 0.05,
+        queue_records: int = 10_000,
+    ) -> None:
+        if fsync not in ("never", "commit", "close"):
+            raise ValueError(f'fsync is "never", "commit" or "close", not {fsync!r}')
+        if not commit_interval >= 0 or queue_records < 1:
+            raise ValueError("commit_interval is in seconds, 0 or more; queue_records 1 or more")
+        self.directory = Path(directory)
+        self._files = _Files(self.directory, fsync)
+        self._files.open()
+        self._sink = Writer(
+            self._files, repr(self), interval=commit_interval, group=256, limit=queue_records
+        )
+        self._taps: dict[str, Tap] = {}
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"JsonlEventStore({str(self.directory)!r})"
+
+    # --- writing --------------------------------------------------------------------------------
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Queue more records; waits only while the queue is full.
+
+        Raises:
+            StoreError: the store is closed, or earlier records of one of the streams could not be
+                written. What goes wrong with these records is raised by `flush` or the next call.
+            ValueError: a stream id is not `[A-Za-z0-9_-]{1,128}`.
+        """
+        self._check_open()
+        streams = grouped(records)
+        for stream_id in streams:
+            tap = self._taps.get(stream_id)
+            if tap is not None and tap.error is not None:
+                del self._taps[stream_id]
+                raise tap.error
+        for stream_id, rows in streams.items():
+            self._sink.put(self._taps.setdefault(stream_id, Tap()), rows)
+        if self._sink.full:
+            await self._sink.room(_PATIENCE)
+
+    async def flush(self) -> None:
+        """Wait until everything appended so far is written.
+
+        Raises:
+            StoreError: some of it could not be.
+        """
+        self._check_open()
+        taps, self._taps = self._taps, {}
+        await self._sink.flush()
+        for tap in taps.values():
+            if tap.error is not None:
+                raise tap.error
+
+    async def delete(self, stream_id: str) -> bool:
+        """Forget a stream; whether it was there."""
+        check_id(stream_id)
+        self._check_open()
+        self._taps.pop(stream_id, None)
+        return await self._sink.run(lambda: self._delete(stream_id))
+
+    def _delete(self, stream_id: str) -> bool:
+        self._sink.forget(stream_id)
+        return self._files.delete(stream_id)
+
+    async def compact(
+        self,
+        max_streams: int | None = None,
+        max_age: float | None = None,
+        max_bytes: int | None = None,
+    ) -> int:
+        """Delete the oldest streams until the limits hold; gives how many.
+
+        `max_age` is in seconds since a stream's last record, `max_bytes` the size of all files.
+        Streams still being written are kept: those without an end whose last record is younger
+        than an hour.
+        """
+        self._check_open()
+        found = sorted(await self.list_streams(), key=lambda m: (m.end_ts, m.stream_id))
+        sizes = {m.stream_id: self._files.path(m.stream_id).stat().st_size for m in found}
+        now, count, size, deleted = time.time() * 1000, len(found), sum(sizes.values()), 0
+        for each in found:
+            over = each.outcome != UNFINISHED or now - each.end_ts > _IDLE_MS
+            too_old = max_age is not None and now - each.end_ts > max_age * 1000
+            too_many = max_streams is not None and count > max_streams
+            too_big = max_bytes is not None and size > max_bytes
+            if over and (too_old or too_many or too_big):
+                await self.delete(each.stream_id)
+                count, size, deleted = count - 1, size - sizes[each.stream_id], deleted + 1
+        return deleted
+
+    async def close(self) -> None:
+        """Write everything and close the files; closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._sink.close, _PATIENCE)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self!r} is closed; open it again to use it")
+
+    # --- reading --------------------------------------------------------------------------------
+
+    async def get_events(
+        self, stream_id: str, after_seq: int = -1, to_seq: int | None = None
+    ) -> list[Record]:
+        """The records of a stream with `after_seq < seq <= to_seq`; none if it is not there.
+
+        Raises:
+            StoreError: a line is damaged.
+        """
+        found = await self._read(lambda: list(self._records(stream_id)), stream_id)
+        last = len(found) if to_seq is None else to_seq
+        return [record for record in found if after_seq < record.seq <= last]
+
+    async def stored_rows(self, stream_id: str) -> list[bytes]:
+        """The lines of a stream as they stand, for `verify`."""
+        path = self._files.path(stream_id)
+        lines = await self._read(lambda: list(read_lines(path)) if path.exists() else [], stream_id)
+        return cast("list[bytes]", lines)
+
+    async def get_last_event(self, stream_id: str) -> Record | None:
+        """The last record of a stream."""
+        events = await self.get_events(stream_id)
+        return events[-1] if events else None
+
+    async def exists(self, stream_id: str) -> bool:
+        """Whether there are records of the stream."""
+        return await self.stream_metadata(stream_id) is not None
+
+    async def stream_metadata(self, stream_id: str) -> StreamMetadata | None:
+        """What a stream's file says of it; read as a whole if the stream has not ended."""
+        tally = await self._read(lambda: self._files.tally(stream_id), stream_id)
+        return None if tally is None else metadata_of(tally)
+
+    async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
+        """What streams there are, the newest first; reads every file."""
+        tallies = await self._read(lambda: list(self._files.tallies()))
+        found = sorted(map(metadata_of, tallies), key=_by_start, reverse=True)
+        return found[:limit]
+
+    async def _read(self, query: Any, stream_id: str | None = None) -> Any:
+        if stream_id is not None:
+            check_id(stream_id)
+        self._check_open()
+        await self._sink.flush()
+        return await asyncio.to_thread(query)
+
+    def _records(self, stream_id: str) -> Iterator[Record]:
+        path = self._files.path(stream_id)
+        return records_of(read_rows(path)) if path.exists() else iter(())
+
+    def iter_records(
+        self, stream_id: str | None = None, types: Iterable[str] | None = None
+    ) -> Iterator[Record]:
+        """Records in order of stream and seq, read as they are needed, without an event loop."""
+        self._check_open()
+        self._sink.flush_sync(_PATIENCE)
+        wanted = None if types is None else set(map(str, types))
+        ids = self._files.ids() if stream_id is None else [check_id(stream_id)]
+        for each in ids:
+            for record in self._records(each):
+                if wanted is None or record.type in wanted:
+                    yield record
+
+
+def _by_start(found: StreamMetadata) -> tuple[Any, ...]:
+    return (found.start_ts, found.stream_id)
+
+
+class _Files:
+    """The files of a directory; the backend of its writer."""
+
+    def __init__(self, directory: Path, fsync: str) -> None:
+        self._directory, self._fsync = directory, fsync
+        self._open: OrderedDict[str, BinaryIO] = OrderedDict()
+
+    def open(self) -> None:
+        """Make the directory if need be."""
+        directory = self._directory
+        if not directory.parent.is_dir():
+            raise StoreError(f"the directory {directory.parent} does not exist; create it first")
+        try:
+            directory.mkdir(exist_ok=True)
+        except FileExistsError as error:
+            raise StoreError(f"{directory} is a file; give a directory") from error
+        except OSError as error:
+            raise StoreError(f"can't make {directory}: {error.strerror}") from error
+
+    def path(self, stream_id: str) -> Path:
+        """The file of a stream."""
+        return self._directory / f"{check_id(stream_id)}.jsonl"
+
+    def ids(self) -> list[str]:
+        """The streams that have a file."""
+        return sorted(path.stem for path in self._directory.glob("*.jsonl"))
+
+    def tallies(self) -> Iterator[Tally]:
+        """Where each stream stands."""
+        for stream_id in self.ids():
+            tally = self.tally(stream_id)
+            if tally is not None:
+                yield tally
+
+    def tally(self, stream_id: str) -> Tally | None:
+        """Where a stream stands, by its file."""
+        path = self.path(stream_id)
+        if not path.exists():
+            return None
+        tally = Tally(stream_id)
+        for row in read_rows(path):
+            tally.add(row)
+        return tally if tally.seq >= 0 else None
+
+    def write(self, streams: list[tuple[Tally, list[Row]]]) -> None:
+        """Append each stream's rows to its file."""
+        for _, rows in streams:
+            file = self._file(rows[0].stream_id)
+            try:
+                file.write(b"".join(line_of(row) + b"\n" for row in rows))
+                file.flush()
+                if self._fsync == "commit":
+                    os.fsync(file.fileno())
+            except OSError as error:
+                self._close(rows[0].stream_id)
+                raise FileTrouble(
+                    f"can't write to {self._directory}: {error.strerror}; check its permissions "
+                    "and free space"
+                ) from error
+
+    def _file(self, stream_id: str) -> BinaryIO:
+        file = self._open.get(stream_id)
+        if file is None:
+            if len(self._open) >= _OPEN_FILES:
+                self._close(next(iter(self._open)))
+            file = self._open[stream_id] = self._opened(stream_id)
+        self._open.move_to_end(stream_id)
+        return file
+
+    def _opened(self, stream_id: str) -> BinaryIO:
+        path = self.path(stream_id)
+        try:
+            if path.exists():
+                line, end = last_line(path)
+                if line is not None and row_of_line(line).stream_id != stream_id:
+                    raise StoreError(f"{path} holds another stream, whose id differs in case only")
+                os.truncate(path, end)  # what follows is a torn line
+            return path.open("ab")
+        except OSError as error:
+            raise FileTrouble(f"can't write {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise StoreError(
+                f"the last line of {path} is no record; `await l0.verify(path)` says from where "
+                "on the file is damaged"
+            ) from error
+
+    def _close(self, stream_id: str) -> None:
+        file = self._open.pop(stream_id, None)
+        if file is not None:
+            if self._fsync == "close":
+                os.fsync(file.fileno())
+            file.close()
+
+    def delete(self, stream_id: str) -> bool:
+        """Forget a stream."""
+        self._close(stream_id)
+        path = self.path(stream_id)
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return there
+
+    def abandon(self) -> None:
+        """Files have no state that a forked process could harm."""
+        self._open.clear()
+
+    def close(self) -> None:
+        """Close all files."""
+        for stream_id in list(self._open):
+            self._close(stream_id)
+
+
+register_store("jsonl", lambda url: JsonlEventStore(path_of(url)))

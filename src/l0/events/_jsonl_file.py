@@ -1,0 +1,96 @@
+"""Files of records, one JSON object a line; a torn last line costs only itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from l0.errors import StoreError
+from l0.events._record import Record, Row, records_of, row_of_line
+
+_STREAM = re.compile(rb'"stream_id":"([^"]*)"')
+_BLOCK = 1 << 16
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The whole lines of a file, without their newlines; a last line without one is torn.
+
+    Raises:
+        StoreError: the file can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror}; check the path") from error
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file.
+
+    Raises:
+        StoreError: the file can't be read, or a line is no record.
+    """
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            yield row_of_line(line)
+        except ValueError as error:
+            raise StoreError(
+                f"line {number} of {path} is no record ({error}); `await l0.verify(path)` says "
+                "from where on the file is damaged"
+            ) from error
+
+
+def last_line(path: Path) -> tuple[bytes | None, int]:
+    """The last whole line of a file, and where it ends: what follows is torn."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        tail, at = b"", size
+        while at > 0:
+            step = min(_BLOCK, at)
+            at -= step
+            file.seek(at)
+            tail = file.read(step) + tail
+            end = tail.rfind(b"\n")
+            if end < 0:
+                continue
+            start = tail.rfind(b"\n", 0, end)
+            if start >= 0 or at == 0:
+                return tail[start + 1 : end], at + end + 1
+    return None, 0
+
+
+class JsonlFile:
+    """One file, which may hold several streams, for whoever reads a path."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def stream_ids(self) -> list[str]:
+        """The streams in it, as far as its lines can be read."""
+        found = (_stream_of(line) for line in read_lines(self._path))
+        return list(dict.fromkeys(each for each in found if each is not None))
+
+    def records(self, stream_id: str | None = None) -> list[Record]:
+        """Its records, in the order of the file."""
+        meta: dict[str, dict[str, object]] = {}
+        records = []
+        for row in read_rows(self._path):
+            if stream_id in (None, row.stream_id):
+                record = next(records_of([row], meta.get(row.stream_id)))
+                meta.setdefault(row.stream_id, record.meta)
+                records.append(record)
+        return records
+
+    async def stored_rows(self, stream_id: str) -> list[bytes]:
+        """The lines of a stream as they stand, with those that say of none whose they are."""
+        return [line for line in read_lines(self._path) if _stream_of(line) in (None, stream_id)]
+
+
+def _stream_of(line: bytes) -> str | None:
+    """The stream a line belongs to; what it says of others stands before, in its data."""
+    found = _STREAM.findall(line)
+    return found[-1].decode(errors="replace") if found else None

@@ -1,0 +1,270 @@
+"""A record: one event as it is kept, chained to the one before it by a hash.
+
+`hash` is the hex SHA-256 of `prev` followed by the canonical JSON of the stored record without
+`hash`: keys sorted, no blanks, UTF-8. `prev` of the first record is 64 zeros. `meta` is stored with
+the first record of a stream only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from keyword import iskeyword
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from l0.errors import StoreError
+from l0.events._bus import ObservabilityEvent
+from l0.events._catalog import Payload, catalog
+
+ZEROS = "0" * 64
+VERSION = 1
+CHANGED = "$changed"
+"""The key in `data` under which a record says how its stored copy differs from what happened."""
+
+encode = msgspec.json.Encoder(order="sorted").encode
+decode = msgspec.json.decode
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One event as it is stored.
+
+    `seq` counts from 0 without gaps in each stream; `ts` is Unix milliseconds with microsecond
+    digits; `data` the payload's fields as JSON has them; `meta` the caller's, attached to every
+    record when it is read. If the stored copy differs from what happened, `data` has a key
+    `"$changed"` that lists how: `redacted`, `surrogates` (halves of characters became U+FFFD) or
+    `json` (a value that JSON has no word for became text).
+    """
+
+    stream_id: str
+    seq: int
+    ts: float
+    type: str
+    data: dict[str, Any]
+    meta: dict[str, Any] = {}
+    prev: str = ZEROS
+    hash: str = ""
+    v: int = VERSION
+
+    @property
+    def payload(self) -> Payload:
+        """The typed payload; an `UnknownPayload` for types this version doesn't declare."""
+        return payload_of(self.type, self.data)
+
+    @property
+    def event(self) -> ObservabilityEvent:
+        """The event as its listeners got it."""
+        return ObservabilityEvent(self.type, self.ts, self.stream_id, self.payload, self.meta)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """How the stored copy differs from what happened; empty if it doesn't."""
+        return tuple(self.data.get(CHANGED, ()))
+
+
+class UnknownPayload(Payload, frozen=True):
+    """An event of a type that this version of the library doesn't know, or knows otherwise.
+
+    What was recorded are its fields, so it reads like any other payload.
+    """
+
+
+def payload_of(type_: str, data: Mapping[str, Any]) -> Payload:
+    """The typed payload of a record."""
+    cls = catalog().get(type_)
+    if cls is not None:
+        try:
+            return msgspec.convert(data, cls)
+        except msgspec.ValidationError:
+            pass  # written by a version that declares the type otherwise
+    names = tuple(n for n in data if n.isidentifier() and not iskeyword(n) and n[0] != "_")
+    return _unknown(type_, names)(**{name: data[name] for name in names})
+
+
+@lru_cache(maxsize=1024)
+def _unknown(type_: str, names: tuple[str, ...]) -> type[UnknownPayload]:
+    name = "".join(part.capitalize() for part in re.findall("[A-Za-z0-9]+", type_)) + "Payload"
+    cls = msgspec.defstruct(
+        name, [(each, Any) for each in names], bases=(UnknownPayload,), frozen=True, module=__name__
+    )
+    made = cast("type[UnknownPayload]", cls)
+    made.type = type_
+    return made
+
+
+class Row(NamedTuple):
+    """A record as stores keep it: `data` and `meta` as JSON text, exactly as hashed."""
+
+    stream_id: str
+    seq: int
+    ts: float
+    type: str
+    data: str
+    meta: str | None
+    prev: str
+    hash: str
+
+
+def canonical(  # noqa: PLR0917  one a column
+    stream_id: str, seq: int, ts: float, type_: str, data: str, meta: str | None, prev: str
+) -> bytes:
+    """What is hashed, after `prev`: the stored record without its hash, as canonical JSON."""
+    told = "" if meta is None else f'"meta":{meta},'
+    return (
+        f'{{"data":{data},{told}"prev":"{prev}","seq":{seq},"stream_id":"{stream_id}",'
+        f'"ts":{encode(ts).decode()},"type":{encode(type_).decode()},"v":{VERSION}}}'
+    ).encode()
+
+
+def chained(  # noqa: PLR0917  one a column
+    stream_id: str, seq: int, ts: float, type_: str, data: str, meta: str | None, prev: str
+) -> Row:
+    """The row of one more record behind the one whose hash is `prev`."""
+    body = canonical(stream_id, seq, ts, type_, data, meta, prev)
+    digest = sha256(prev.encode() + body).hexdigest()
+    return Row(stream_id, seq, ts, type_, data, meta, prev, digest)
+
+
+def digest_of(row: Row) -> str:
+    """The hash a row should have."""
+    return sha256(row.prev.encode() + canonical(*row[:7])).hexdigest()
+
+
+def line_of(row: Row) -> bytes:
+    """The row as one line of JSONL, without the newline."""
+    told = "" if row.meta is None else f'"meta":{row.meta},'
+    return (
+        f'{{"data":{row.data},"hash":"{row.hash}",{told}"prev":"{row.prev}","seq":{row.seq},'
+        f'"stream_id":"{row.stream_id}","ts":{encode(row.ts).decode()},'
+        f'"type":{encode(row.type).decode()},"v":{VERSION}}}'
+    ).encode()
+
+
+class _Line(msgspec.Struct):
+    stream_id: str
+    seq: int
+    ts: float
+    type: str
+    data: msgspec.Raw
+    prev: str
+    hash: str
+    v: int
+    meta: msgspec.Raw = msgspec.Raw(b"")
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+def row_of_line(line: bytes) -> Row:
+    """A row from a line of JSONL.
+
+    Raises:
+        ValueError: the line is no record.
+    """
+    read = _decode_line(line)
+    if read.v != VERSION:
+        raise ValueError(f"records of version {read.v}; update l0 to read them")
+    meta = bytes(read.meta).decode() or None
+    return Row(
+        read.stream_id,
+        read.seq,
+        read.ts,
+        read.type,
+        bytes(read.data).decode(),
+        meta,
+        read.prev,
+        read.hash,
+    )
+
+
+def row_of(record: Record) -> Row:
+    """A record as it is stored; its own hash is kept, right or wrong."""
+    meta = encode(record.meta).decode() if record.seq == 0 else None
+    return Row(
+        record.stream_id,
+        record.seq,
+        float(record.ts),
+        record.type,
+        encode(record.data).decode(),
+        meta,
+        record.prev,
+        record.hash,
+    )
+
+
+def records_of(rows: Iterable[Row], meta: Mapping[str, Any] | None = None) -> Iterator[Record]:
+    """Records of one stream's rows; `meta` is needed when the first row is not among them.
+
+    Raises:
+        StoreError: a row is damaged.
+    """
+    known = dict(meta or {})
+    for row in rows:
+        try:
+            if row.meta is not None:
+                known = cast("dict[str, Any]", decode(row.meta))
+            data = decode(row.data)
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                f"record {row.seq} of stream {row.stream_id} is damaged ({error}); "
+                "`await l0.verify(store, stream_id)` says what else is"
+            ) from error
+        yield Record(row.stream_id, row.seq, row.ts, row.type, data, known, row.prev, row.hash)
+
+
+class Tally:
+    """What a store's index says of one stream, kept as its records go by."""
+
+    __slots__ = ("end_ts", "hash", "outcome", "seq", "start_ts", "stream_id", "tokens")
+
+    def __init__(self, stream_id: str) -> None:
+        self.stream_id = stream_id
+        self.seq = -1
+        self.hash = ZEROS
+        self.tokens = 0
+        self.start_ts = 0.0
+        self.end_ts = 0.0
+        self.outcome: str | None = None
+
+    def copy(self) -> Tally:
+        """Another one that says the same."""
+        copy = Tally(self.stream_id)
+        for name in Tally.__slots__:
+            setattr(copy, name, getattr(self, name))
+        return copy
+
+    def follows(self, row: Row) -> bool:
+        """Whether the row is the next link of the chain."""
+        return row.seq == self.seq + 1 and row.prev == self.hash
+
+    def add(self, row: Row) -> None:
+        """Count one more row."""
+        if row.seq == 0:
+            self.start_ts = row.ts
+        self.seq, self.hash, self.end_ts = row.seq, row.hash, row.ts
+        if row.type in _TALLIED:
+            try:
+                told = _decode_told(row.data)
+            except msgspec.DecodeError:
+                return  # damaged, which `verify` says; the index is no proof of anything
+            if row.type == "TOKENS":
+                self.tokens += len(told.offsets_us)
+            elif row.type == "RESTART":
+                self.tokens = told.kept_tokens
+            else:
+                self.outcome = told.outcome
+
+
+_TALLIED = frozenset({"TOKENS", "RESTART", "SESSION_END"})
+
+
+class _Told(msgspec.Struct):
+    offsets_us: list[int] = []
+    kept_tokens: int = 0
+    outcome: str | None = None
+
+
+_decode_told = msgspec.json.Decoder(_Told).decode

@@ -1,0 +1,338 @@
+"""Redaction of text that arrives in tokens, where a secret may be cut anywhere.
+
+Tokens are searched joined. A match is replaced in its first token, its other tokens become empty;
+boundaries and times stay. Tokens at the end of what has come that may be the beginning of a secret
+are kept back until it is known, up to 512 characters; when something else has to be recorded before
+that, they are redacted whole.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import Literal, NamedTuple
+
+from l0.events._payloads import TokensPayload
+from l0.events._redact import Redactor
+
+HELD = 512
+_CONTEXT = 128  # characters before the present ones that are looked at again: prefixes of secrets
+_RECENT = 4096  # … that are remembered for a restart that cuts the text back
+_KEY_FILE = 16384  # the longest private key
+
+_T = r"[A-Za-z0-9_-]"
+_HEADER = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+_FOOTER = re.compile(r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+
+Mode = Literal["more", "cut", "end"]
+Batch = tuple[float, TokensPayload, bool]
+"""Time in Unix milliseconds, tokens, and whether they were changed."""
+
+
+class Kind(NamedTuple):
+    """How one kind of secret begins and goes on; `begun` matches at the end of a text."""
+
+    hints: tuple[str, ...]
+    begun: re.Pattern[str]  # it may be one: keep it back
+    telling: re.Pattern[str]  # it looks like one: redact it if nothing more can be awaited
+    goes_on: re.Pattern[str]
+
+
+def _kind(hints: str, lead: str, chars: str, telling: str, *, flags: int = 0) -> Kind:
+    return Kind(
+        tuple(hints.split()),
+        re.compile(f"{lead}{chars}*\\Z", flags),
+        re.compile(f"{lead}{telling}\\Z", flags),
+        re.compile(f"{chars}*", flags),
+    )
+
+
+def _likely(chars: str) -> str:
+    """Some characters that hardly are an ordinary word."""
+    return rf"(?:(?={chars}*[0-9]){chars}{{4,}}|{chars}{{8,}})"
+
+
+_B, _A = r"(?<![A-Za-z0-9])", r"[^\s\"',;\[]"
+_BEARER = r"[A-Za-z0-9._~+/=-]"
+_AUTH = r"(?<=authorization)[\"',:=\sb]{1,5}(?:bearer|basic)\s"
+
+KINDS: dict[str, Kind] = {
+    "sk": _kind("sk-", rf"{_B}sk-", _T, _likely(_T)),
+    "aws": _kind("akia asia", rf"{_B}(?:AKIA|ASIA)", "[A-Z0-9]", "[A-Z0-9]{1,16}"),
+    "github": _kind(
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+        rf"{_B}(?:gh[pousr]_|github_pat_)",
+        "[A-Za-z0-9_]",
+        "[A-Za-z0-9_]+",
+    ),
+    "slack": _kind("xox", rf"{_B}xox[a-z]-", "[A-Za-z0-9-]", _likely("[A-Za-z0-9-]")),
+    "google": _kind("aiza", rf"{_B}AIza", _T, f"{_T}+"),
+    "jwt": _kind("eyj", rf"(?<!{_T})eyJ", "[A-Za-z0-9_.-]", rf"{_T}{{10,}}\.[A-Za-z0-9_.-]*"),
+    "bearer": _kind(
+        "bearer",
+        r"(?<=\bbearer\s)",
+        _BEARER,
+        rf"(?:(?={_BEARER}*[0-9]){_BEARER}{{4,}}|{_BEARER}{{16,}})",
+        flags=re.IGNORECASE,
+    ),
+    "authorization": _kind("authorization", _AUTH, _A, f"{_A}+", flags=re.IGNORECASE),
+    "pem": Kind(
+        ("-----begin",),
+        re.compile(rf"{_HEADER}(?:\s*(?:\\[nr]|[\r\n])[\s\S]*|[ \t]*[A-Za-z0-9+/=\\]*)\Z"),
+        re.compile(rf"{_HEADER}(?:\s*(?:\\[nr]|[\r\n])[\s\S]*|[ \t]*[A-Za-z0-9+/=\\]+)\Z"),
+        re.compile(""),
+    ),
+    "url": _kind(
+        "://",
+        r"(?<=://)(?=[^\s/@:\"<>?#]*:)",
+        r"[^\s/@\"<>]",
+        r"[^\s/@:\"<>?#]*:(?![0-9]{0,5}\Z)[^\s/@\"<>]+",
+    ),
+}
+"""One for each of the shapes that `l0.errors` knows."""
+
+
+class TokenRedactor:
+    """Redacts the text of one stream as its tokens come; `feed` and `force` give what is decided.
+
+    Offsets are code points of the text that stands.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._kinds = [KINDS[name] for name in redactor.known if name in KINDS]
+        self._hints = tuple(hint for kind in self._kinds for hint in kind.hints)
+        self._held: list[tuple[float, TokensPayload]] = []
+        self._position = 0  # offset of the first token that is held
+        self._recent = ""  # original text before it
+        self._inside: Kind | None = None  # the secret in which the text before it ended
+        self._left = 0  # how many more characters it may have
+        self._done = -1  # end of the last part that was redacted
+        self._cuts: list[_Cut] = []
+
+    @property
+    def holds(self) -> bool:
+        """Whether tokens are kept back."""
+        return bool(self._held)
+
+    def feed(self, ts: float, payload: TokensPayload) -> list[Batch]:
+        """More tokens; gives those, of these and of earlier ones, that are decided."""
+        if not self._held and self._inside is None and not self._redactor.custom:
+            text = "".join(payload.texts)
+            seen = (self._recent[-_CONTEXT:] + text).casefold()
+            if not any(hint in seen for hint in self._hints):
+                self._pass(text)
+                return [(ts, payload, False)]
+        self._held.append((ts, payload))
+        return self._decide("more")
+
+    def force(self, *, ended: bool) -> list[Batch]:
+        """Nothing may be kept back now; `ended` says that the text was not cut off but is over."""
+        return self._decide("end" if ended else "cut") if self._held else []
+
+    def restart(self, kept_chars: int, known: str = "") -> None:
+        """Only the first characters still stand; `known` is text that may be exactly those."""
+        back = self._position - kept_chars
+        if back <= 0:
+            return
+        stored, inside = self.stored(kept_chars), self._inside
+        if len(known) == kept_chars:
+            self._recent = known[-_RECENT:]
+        else:
+            self._recent = self._recent[:-back]
+        self._inside = None
+        if 0 < kept_chars < self._done:  # perhaps in the middle of a secret
+            _, self._inside = self._open(self._recent[-HELD:], 0, telling=True)
+            if self._inside is None and inside is KINDS["pem"]:
+                self._inside = inside
+        self._position = kept_chars
+        self._done = min(self._done, kept_chars) if kept_chars else -1
+        self._cuts = [cut for cut in self._cuts if cut.end <= kept_chars]
+        if stored != self.stored(kept_chars):
+            self._cuts.append(_Cut(kept_chars, kept_chars, kept_chars - stored))
+
+    def stored(self, offset: int) -> int:
+        """Where an offset of the text lies in the text as it is stored."""
+        at = bisect_right(self._cuts, offset, key=lambda cut: cut.end)
+        if at < len(self._cuts) and self._cuts[at].start < offset:
+            return self._cuts[at].end - self._cuts[at].lost
+        return offset - (self._cuts[at - 1].lost if at else 0)
+
+    # --- deciding -----------------------------------------------------------------------------
+
+    def _pass(self, text: str) -> None:
+        self._position += len(text)
+        self._recent = (self._recent + text)[-_RECENT:]
+
+    def _decide(self, mode: Mode) -> list[Batch]:
+        text = "".join(["".join(payload.texts) for _, payload in self._held])
+        context = self._recent[-_CONTEXT:]
+        window, base = context + text, self._position - len(context)
+        end = self._position + len(text)
+        parts = self._going_on(text)
+        for pattern in self._redactor.patterns:
+            for match in pattern.finditer(window):
+                if base + match.end() > self._position:
+                    parts.append((base + match.start(), base + match.end()))
+        if mode == "more":
+            keep = base + self._open(window, len(context), telling=False)[0]
+            if self._redactor.custom:
+                keep = min(keep, end - self._redactor.reach)
+            keep = self._whole(parts, max(keep, self._position))
+            if end - keep <= max(HELD, self._redactor.reach):
+                return self._release(_merged(parts), keep)
+        start, kind = self._open(window, len(context), telling=True)
+        if kind is not None and (mode != "end" or any(stop == end for _, stop in parts)):
+            parts.append((base + start, end))
+            self._inside, self._left = kind, _KEY_FILE
+        return self._release(_merged(parts), end)
+
+    def _whole(self, parts: list[tuple[int, int]], keep: int) -> int:
+        """The beginning of a token, at `keep` or before, at which no secret is cut in two."""
+        keep = self._boundary(keep)
+        while keep > self._position:
+            spanning = next((start for start, stop in parts if start < keep < stop), None)
+            if spanning is None:
+                break
+            keep = self._boundary(max(self._position, spanning))
+        return keep
+
+    def _boundary(self, keep: int) -> int:
+        """The beginning of the token in which an offset lies."""
+        at = self._position
+        for _, payload in self._held:
+            for text in payload.texts:
+                if at + len(text) > keep:
+                    return at
+                at += len(text)
+        return at
+
+    def _going_on(self, text: str) -> list[tuple[int, int]]:
+        """The part at the beginning that still belongs to the secret before it."""
+        kind = self._inside
+        if kind is None:
+            return []
+        if kind is KINDS["pem"]:
+            carry = self._recent[-64:]
+            ends = (m.end() - len(carry) for m in _FOOTER.finditer(carry + text))
+            footer = next((at for at in ends if at > 0), None)
+            run = min(len(text), self._left, len(text) if footer is None else footer)
+            over = footer is not None or run == self._left
+        else:
+            found = kind.goes_on.match(text)
+            run = found.end() if found is not None else 0
+            over = run < len(text)
+        self._left -= run
+        if over:
+            self._inside = None
+        return [(self._position, self._position + run)] if run else []
+
+    def _open(self, window: str, since: int, *, telling: bool) -> tuple[int, Kind | None]:
+        """Where a secret may have begun that the end of the window cuts off."""
+        start, found = len(window), None
+        folded = window.casefold()
+        for kind in self._kinds:
+            if any(hint in folded for hint in kind.hints):
+                pattern = kind.telling if telling else kind.begun
+                from_ = max(0, window.rfind("-----BEGIN")) if kind is KINDS["pem"] else 0
+                match = pattern.search(window, from_)
+                if match is None or match.start() >= start or match.end() <= since:
+                    continue
+                if kind is KINDS["pem"] and _FOOTER.search(window, match.start()):
+                    continue
+                start, found = match.start(), kind
+        return start, found
+
+    # --- releasing ----------------------------------------------------------------------------
+
+    def _release(self, parts: list[tuple[int, int]], keep: int) -> list[Batch]:
+        """Give the tokens that lie before `keep`, redacted; it is the beginning of a token."""
+        released: list[Batch] = []
+        passed: list[str] = []
+        rest: list[tuple[float, TokensPayload]] = []
+        at = self._position
+        for ts, payload in self._held:
+            count = 0
+            for text in payload.texts:
+                if rest or at + len(text) > keep:
+                    break
+                count, at = count + 1, at + len(text)
+            done, left = _split(ts, payload, count)
+            if left is not None:
+                rest.append(left)
+            if done is not None:
+                texts = done[1].texts
+                passed += texts
+                blanked = self._blanked(texts, at - sum(map(len, texts)), parts)
+                changed = blanked != texts
+                released.append((done[0], _with(done[1], blanked) if changed else done[1], changed))
+        self._held = rest
+        self._pass("".join(passed))
+        return released
+
+    def _blanked(self, texts: list[str], at: int, parts: list[tuple[int, int]]) -> list[str]:
+        """Tokens from offset `at` on without the secret parts."""
+        blanked = []
+        for text in texts:
+            end, told, last = at + len(text), "", at
+            for start, stop in parts:
+                if stop <= at or start >= end:
+                    continue
+                told += text[last - at : max(start, at) - at]
+                lost = min(stop, end) - max(start, at)
+                if start > self._done:  # not the rest of a part whose beginning was replaced
+                    told += self._redactor.replacement
+                    lost -= len(self._redactor.replacement)
+                self._done = max(self._done, stop)
+                before = self._cuts[-1].lost if self._cuts else 0
+                last = min(stop, end)
+                self._cuts.append(_Cut(max(start, at), last, before + lost))
+            blanked.append(told + text[last - at :] if last > at or told else text)
+            at = end
+        return blanked
+
+
+class _Cut(NamedTuple):
+    """A part of a token that was redacted, and the characters the text has lost up to its end."""
+
+    start: int
+    end: int
+    lost: int
+
+
+def _merged(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(parts):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _split(
+    ts: float, payload: TokensPayload, count: int
+) -> tuple[tuple[float, TokensPayload] | None, tuple[float, TokensPayload] | None]:
+    """A batch as its first tokens and the others, each with its own time."""
+    if count == 0:
+        return None, (ts, payload)
+    if count == len(payload.texts):
+        return (ts, payload), None
+    middle, since = payload.start + count, payload.offsets_us[count]
+    first = TokensPayload(
+        payload.start,
+        payload.texts[:count],
+        payload.offsets_us[:count],
+        [mark for mark in payload.checkpoints if mark < middle],
+    )
+    second = TokensPayload(
+        middle,
+        payload.texts[count:],
+        [offset - since for offset in payload.offsets_us[count:]],
+        [mark for mark in payload.checkpoints if mark >= middle],
+    )
+    return (ts, first), ((round(ts * 1000) + since) / 1000, second)
+
+
+def _with(payload: TokensPayload, texts: list[str]) -> TokensPayload:
+    return TokensPayload(payload.start, texts, payload.offsets_us, payload.checkpoints)

@@ -1,0 +1,299 @@
+"""Values of the library as JSON and back: events, payloads, records, and every room's options.
+
+There is no second set of classes: msgspec reads and writes the ones that are in use.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
+from enum import Enum
+from typing import Any, TypeVar, Union, cast, get_type_hints
+
+import msgspec
+
+from l0.events._catalog import catalog
+from l0.events._state import State
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_LONE = re.compile("[\ud800-\udfff]")
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+_DEEPEST = 100
+
+
+def to_dict(value: Any) -> dict[str, Any]:
+    """Every field of an event, payload, record, state, error or options object, JSON-safe.
+
+    Fields that hold callables, or anything else JSON has no word for, are left out of options; in
+    what happened, such a value is told as text.
+
+    Raises:
+        TypeError: the value has no fields.
+
+    Example:
+        >>> from l0.events import Usage
+        >>> to_dict(Usage(input_tokens=3))["total_tokens"]
+        3
+    """
+    told = Plain(faithful=True).of(value)
+    if not isinstance(told, dict):
+        raise TypeError(f"{value!r} has no fields; give an event, a payload, a state or options")
+    return told
+
+
+def to_json(value: Any) -> str:
+    """`to_dict(value)` as canonical JSON: keys sorted, no blanks; takes lists and scalars, too.
+
+    Example:
+        >>> from l0.events import Progress
+        >>> to_json(Progress(percent=50.0))
+        '{"eta":null,"message":null,"percent":50.0,"step":null,"total_steps":null}'
+    """
+    return _encode(Plain(faithful=True).of(value)).decode()
+
+
+def from_json(cls: type[T], text: str | bytes) -> T:
+    """The object that `to_json` wrote; fields that were left out have their defaults.
+
+    Raises:
+        TypeError: objects of the class aren't read from JSON.
+        ValueError: the text is not such an object; the message says where.
+
+    Example:
+        >>> from l0.events import Usage
+        >>> from_json(Usage, '{"input_tokens": 3}').input_tokens
+        3
+    """
+    _check_class(cls)
+    try:
+        return msgspec.json.decode(text, type=cls)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"this is no JSON of a {cls.__name__}: {error}") from error
+
+
+def schema_of(cls: type) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a public class; fields that hold callables are left out.
+
+    Raises:
+        TypeError: the class has no schema.
+
+    Example:
+        >>> from l0.events import Progress
+        >>> sorted(schema_of(Progress)["$defs"]["Progress"]["properties"])[:2]
+        ['eta', 'message']
+    """
+    _check_class(cls)
+    return _schema(cls if issubclass(cls, msgspec.Struct) else _readable(cls))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the whole catalog, one entry an event type, discriminated by `type`.
+
+    Example:
+        >>> schema()["discriminator"]["propertyName"]
+        'type'
+    """
+    return _schema(Union[tuple(catalog().values())])  # noqa: UP007  made at run time
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def encode(value: Any) -> tuple[str, tuple[str, ...]]:
+    """Canonical JSON of a value, whatever it holds, and how it had to be changed for that.
+
+    Changes are named `surrogates` (halves of a character became U+FFFD, one for one, so that
+    offsets stay right) and `json` (an object became text, a key that was no text became one).
+    """
+    try:
+        return _encode(value).decode(), ()
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        plain = Plain()
+        return _encode(plain.of(value)).decode(), tuple(sorted(plain.changes))
+
+
+class Plain:
+    """Makes a JSON-safe copy of anything; `changes` says what could not be kept as it was.
+
+    `faithful` is for what is to be read again by `from_json`: fields of options that have no JSON
+    form are left out. Numbers that are not finite become null.
+    """
+
+    def __init__(self, *, faithful: bool = False) -> None:
+        self.changes: set[str] = set()
+        self._faithful = faithful
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        """The copy."""
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, Enum):
+            return self.of(value.value, depth)
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else None
+        if depth > _DEEPEST:
+            self.changes.add("json")
+            return "…"
+        told = self._fields(value)
+        if told is not None:
+            return {name: self.of(item, depth + 1) for name, item in told.items()}
+        if isinstance(value, Mapping):
+            return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.of(item, depth + 1) for item in value]
+        if isinstance(value, set | frozenset):
+            return sorted((self.of(item, depth + 1) for item in value), key=_encode)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return base64.b64encode(value).decode()
+        return self._other(value)
+
+    def _text(self, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self.changes.add("surrogates")
+            return _LONE.sub("\ufffd", value)
+        return str(value)
+
+    def _key(self, key: Any) -> str:
+        if isinstance(key, Enum):
+            key = key.value
+        if not isinstance(key, str):
+            self.changes.add("json")
+            return str(key)
+        return self._text(key)
+
+    def _fields(self, value: Any) -> dict[str, Any] | None:
+        """Name and value of each field, of what has fields."""
+        if isinstance(value, msgspec.Struct):
+            config = value.__struct_config__
+            tag = {} if config.tag_field is None else {config.tag_field: config.tag}
+            return tag | {name: getattr(value, name) for name in value.__struct_fields__}
+        if isinstance(value, State):
+            return value.to_dict()
+        if isinstance(value, BaseException):
+            self.changes.add("json")
+            tell = getattr(value, "to_json", None)
+            told = tell() if callable(tell) else None
+            if isinstance(told, dict):
+                return told
+            return {"name": type(value).__name__, "message": _told(value, str)}
+        if is_dataclass(value) and not isinstance(value, type):
+            names = _names(type(value))
+            told = {name: getattr(value, name, None) for name in names}
+            return {n: v for n, v in told.items() if not self._faithful or _has_form(v)}
+        return None
+
+    def _other(self, value: Any) -> Any:
+        try:
+            return msgspec.to_builtins(value)  # dates, UUIDs, decimals
+        except Exception:  # someone else's object: how it fails is its own business
+            self.changes.add("json")
+            return self._text(_ADDRESS.sub("", _told(value, repr)))
+
+
+def _told(value: Any, tell: Callable[[Any], str]) -> str:
+    try:
+        return tell(value)
+    except Exception:  # other people's __str__ and __repr__ must not end a recording
+        return f"<{type(value).__name__}>"
+
+
+def _has_form(value: Any) -> bool:
+    """Whether JSON has a word for the value and all that is in it."""
+    if callable(value) and not isinstance(value, msgspec.Struct):
+        return False
+    if is_dataclass(value) and not isinstance(value, type):
+        return True  # judged field by field
+    if isinstance(value, Mapping):
+        return all(isinstance(k, str | int | float | Enum) for k in value) and all(
+            map(_has_form, value.values())
+        )
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_has_form, value))
+    if isinstance(value, State | Enum | bytes | bytearray | memoryview):
+        return True
+    if isinstance(value, float):
+        return math.isfinite(value)
+    try:
+        msgspec.to_builtins(value)
+    except Exception:  # as above: it has none
+        return False
+    return True
+
+
+# --- schemas --------------------------------------------------------------------------------
+
+_NO_FORM = "x-no-json-form"
+
+
+def _check_class(cls: Any) -> None:
+    if not isinstance(cls, type) or not (issubclass(cls, msgspec.Struct) or is_dataclass(cls)):
+        hint = "; a State comes from a replay" if cls is State else ""
+        raise TypeError(f"{cls!r} is no class of events, payloads, records or options{hint}")
+
+
+def _readable(cls: Any) -> type:
+    """The options class without the fields whose default has no JSON form."""
+    hints = get_type_hints(cls, include_extras=True)
+    kept = [f for f in fields(cls) if f.default is MISSING or _has_form(f.default)]
+    return make_dataclass(
+        cls.__name__,
+        [
+            (f.name, hints[f.name], field(default=f.default, default_factory=f.default_factory))
+            for f in kept
+        ],
+        namespace={"__doc__": cls.__doc__},
+        kw_only=True,
+    )
+
+
+def _schema(type_: Any) -> dict[str, Any]:
+    try:
+        made = msgspec.json.schema(type_, schema_hook=lambda _: {_NO_FORM: True})
+    except TypeError as error:
+        raise TypeError(f"{type_!r} has no JSON Schema: {error}") from error
+    return cast("dict[str, Any]", Plain().of(_pruned(made)))
+
+
+def _pruned(node: Any) -> Any:
+    """The schema without the properties that have no JSON form."""
+    if isinstance(node, list):
+        return [_pruned(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    properties = node.get("properties")
+    if not isinstance(properties, dict):
+        return {key: _pruned(value) for key, value in node.items()}
+    kept = {k: _pruned(v) for k, v in properties.items() if not _mentions(v)}
+    pruned = {k: kept if k == "properties" else _pruned(v) for k, v in node.items()}
+    if "required" in pruned:
+        pruned["required"] = [name for name in pruned["required"] if name in kept]
+    return pruned
+
+
+def _mentions(node: Any) -> bool:
+    if isinstance(node, dict):
+        return _NO_FORM in node or any(map(_mentions, node.values()))
+    return isinstance(node, list) and any(map(_mentions, node))
+
+
+@functools.cache
+def _names(cls: type) -> tuple[str, ...]:
+    """The fields of an options class that are written: those its schema has."""
+    known = [each.name for each in fields(cls)]
+    try:
+        properties = schema_of(cls)["$defs"][cls.__name__]["properties"]
+    except (TypeError, KeyError, NameError):
+        return tuple(known)  # a class msgspec can't read: judged value by value
+    return tuple(name for name in known if name in properties)

@@ -1,0 +1,115 @@
+"""Read from whatever holds records: a store, a log, a list, a file, a URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, cast
+
+from l0.errors import StoreError
+from l0.events._record import Record, Row, row_of
+from l0.events._store import StreamMetadata, check_id, is_store, open_store, path_of
+
+
+async def get_stream_metadata(store: Any, stream_id: str) -> StreamMetadata | None:
+    """What a store knows of one stream without reading it; None if it is not there.
+
+    Raises:
+        ValueError: the stream id is none.
+    """
+    own = getattr(store, "stream_metadata", None)
+    if own is not None:
+        return cast("StreamMetadata | None", await own(check_id(stream_id)))
+    streams = await store.list_streams()
+    return next((m for m in streams if m.stream_id == check_id(stream_id)), None)
+
+
+async def get_rows(source: Any, stream_id: str) -> list[Row | bytes]:
+    """The rows of a stream as they are stored, for checking them."""
+    own = getattr(source, "stored_rows", None)
+    if own is not None:
+        return cast("list[Row | bytes]", await own(stream_id))
+    return rows_of(await get_records(source, stream_id))
+
+
+def rows_of(records: Iterable[Record]) -> list[Row | bytes]:
+    """Rows of records, in their order; what can't be one becomes a line that is none."""
+    rows: list[Row | bytes] = []
+    for record in records:
+        try:
+            rows.append(row_of(record))
+        except (TypeError, ValueError):  # no JSON: changed by hand
+            rows.append(b"")
+    return rows
+
+
+async def get_records(source: Any, stream_id: str) -> list[Record]:
+    """The records of one stream of a store, a log, or records at hand."""
+    if is_store(source):
+        return await source.get_events(stream_id)
+    return [r for r in _records(source) if r.stream_id == stream_id]
+
+
+async def pick_stream(source: Any, stream_id: str | None) -> str:
+    """The stream that is meant: the given one, or the only one there is.
+
+    Raises:
+        ValueError: there are several, or none.
+    """
+    if stream_id is not None:
+        return check_id(stream_id)
+    if is_store(source):
+        ids = [m.stream_id for m in await source.list_streams(2)]
+    elif hasattr(source, "stream_ids"):
+        ids = list(source.stream_ids())
+    else:
+        ids = list(dict.fromkeys(r.stream_id for r in _records(source)))
+    if len(ids) == 1:
+        return ids[0]
+    raise ValueError(
+        f"there are several streams, such as {ids[0]} and {ids[1]}; give the stream_id"
+        if ids
+        else "there is no stream in it"
+    )
+
+
+def _records(source: Any) -> list[Record]:
+    if not (hasattr(source, "records") or isinstance(source, Iterable)):
+        raise TypeError(f"{source!r} holds no records; give a store, a log, records or a path")
+    found = list(source.records() if hasattr(source, "records") else source)
+    for record in found:
+        if not isinstance(record, Record):
+            raise TypeError(f"{record!r} is no Record; give a store, a log, records or a path")
+    return found
+
+
+@asynccontextmanager
+async def reading(source: Any) -> AsyncIterator[Any]:
+    """The source itself; a store or file, where it is a URL or path, for as long as it is read.
+
+    Raises:
+        StoreError: there is nothing there.
+    """
+    if not isinstance(source, str | PathLike):
+        yield source
+        return
+    store = _opened(fspath(source))
+    try:
+        yield store
+    finally:
+        if is_store(store):
+            await store.close()
+
+
+def _opened(text: str) -> Any:
+    is_url = ":" in text[2:]
+    path = Path(path_of(text) if is_url else text)
+    if not path.exists() and not text.startswith("memory:"):
+        raise StoreError(f"there is no {path}; check the path")
+    if path.suffix.lower() == ".jsonl" and path.is_file():
+        from l0.events._jsonl_file import JsonlFile  # it reads through this module's neighbours
+
+        return JsonlFile(path)
+    return open_store(text)

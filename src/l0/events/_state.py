@@ -1,0 +1,271 @@
+"""What is true of a run so far: its text, its counts, its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from enum import StrEnum
+from typing import Any
+
+from l0.events._event import (
+    DataPayload,
+    GuardrailViolation,
+    NetworkErrorInfo,
+    Progress,
+    ToolCall,
+    Usage,
+)
+
+
+class RuntimeState(StrEnum):
+    """Where a run is."""
+
+    INIT = "init"
+    WAITING_FOR_TOKEN = "waiting_for_token"
+    STREAMING = "streaming"
+    TOOL_CALL_DETECTED = "tool_call_detected"
+    CONTINUATION_MATCHING = "continuation_matching"
+    CHECKPOINT_VERIFYING = "checkpoint_verifying"
+    RETRYING = "retrying"
+    FALLBACK = "fallback"
+    FINALIZING = "finalizing"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+
+class State:
+    """One run, safe to read at any time; only the fold writes it.
+
+    Text is kept as parts and joined when `content` is read. Times are Unix seconds, durations
+    seconds, lengths code points.
+
+    Example:
+        >>> from l0.events import TokensPayload, fold
+        >>> state = State()
+        >>> fold(state, TokensPayload(start=0, texts=["Hel", "lo"], offsets_us=[0, 5]), 1000.0)
+        >>> state.content, state.token_count
+        ('Hello', 2)
+    """
+
+    __slots__ = (
+        "_checkpoint_chars",
+        "_checkpoint_tokens",
+        "_first_us",
+        "_held_since",
+        "_joined",
+        "_joined_parts",
+        "_last_mono",
+        "_last_us",
+        "_looked_at",
+        "_parts",
+        "_started_us",
+        "_us",
+        "aborted",
+        "attempt",
+        "completed",
+        "content_length",
+        "continuation_prompt",
+        "continuation_used",
+        "data_outputs",
+        "deduplication_applied",
+        "drift_detected",
+        "drift_types",
+        "duration",
+        "fallback_index",
+        "finish_reason",
+        "last_progress",
+        "lost_tokens",
+        "model",
+        "model_retry_count",
+        "network_errors",
+        "network_retry_count",
+        "overlap_removed",
+        "phase",
+        "raw_finish_reason",
+        "response_id",
+        "resume_from",
+        "resume_point",
+        "resumed",
+        "token_count",
+        "tool_calls",
+        "usage",
+        "violations",
+    )
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._joined = ""
+        self._joined_parts = 0
+        self._us: Callable[[float], int] | None = None  # how a live run reads its clock
+        self._held_since: Callable[[], float | None] | None = None
+        self._last_mono = 0.0
+        self._looked_at = 0
+        self._checkpoint_chars = 0
+        self._checkpoint_tokens = 0
+        self._started_us: int | None = None
+        self._first_us: int | None = None
+        self._last_us: int | None = None
+        self.content_length = 0
+        self.token_count = 0
+        self.attempt = 1
+        self.fallback_index = 0
+        self.model_retry_count = 0
+        self.network_retry_count = 0
+        self.violations: list[GuardrailViolation] = []
+        self.drift_detected = False
+        self.drift_types: tuple[str, ...] = ()
+        self.completed = False
+        self.aborted = False
+        self.duration: float | None = None
+        self.resumed = False
+        self.continuation_used = False
+        self.resume_point: str | None = None
+        self.resume_from: int | None = None
+        self.continuation_prompt: str | None = None
+        self.deduplication_applied = False
+        self.overlap_removed: str | None = None
+        self.network_errors: list[NetworkErrorInfo] = []
+        self.data_outputs: list[DataPayload] = []
+        self.last_progress: Progress | None = None
+        self.tool_calls: list[ToolCall] = []
+        self.usage = Usage()
+        self.lost_tokens = 0
+        self.finish_reason: str | None = None
+        self.raw_finish_reason: str | None = None
+        self.model: str | None = None
+        self.response_id: str | None = None
+        self.phase = RuntimeState.INIT
+
+    @property
+    def content(self) -> str:
+        """The text that stands now."""
+        parts, joined = self._parts, self._joined_parts
+        if joined < len(parts):
+            new = parts[joined:] if joined else parts
+            self._joined += "".join(new)
+            self._joined_parts = len(parts)
+        return self._joined
+
+    @property
+    def checkpoint(self) -> str:
+        """The last text known to be good; a prefix of `content`."""
+        return self.content[: self._checkpoint_chars]
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether another stream than the primary is in use."""
+        return self.fallback_index > 0
+
+    @property
+    def retry_attempts(self) -> int:
+        """Retries over the whole run, of every cause."""
+        return self.model_retry_count + self.network_retry_count
+
+    @property
+    def started_at(self) -> float | None:
+        """When the stream was first used."""
+        return _seconds(self._started_us)
+
+    @property
+    def first_token_at(self) -> float | None:
+        """When the first token of the text that stands came."""
+        return _seconds(self._first_us)
+
+    @property
+    def last_token_at(self) -> float | None:
+        """When the last token came."""
+        return _seconds(self._last())
+
+    def _last(self) -> int | None:
+        if self._us is None or not self._last_mono:
+            return self._last_us
+        held = self._held_since() if self._held_since is not None else None
+        if held is not None and self._looked_at != self.token_count:
+            self._looked_at, self._last_mono = self.token_count, held
+        return self._us(self._last_mono)
+
+    @property
+    def time_to_first_token(self) -> float | None:
+        """Seconds from first use to the first token of the text that stands."""
+        if self._first_us is None or self._started_us is None:
+            return None
+        return (self._first_us - self._started_us) / 1e6
+
+    def snapshot(self) -> State:
+        """An independent copy of what is true now."""
+        copy = State()
+        for name in State.__slots__:
+            value = getattr(self, name)
+            setattr(copy, name, deepcopy(value) if isinstance(value, list | dict) else value)
+        copy._last_us = self._last()
+        copy._us = copy._held_since = None
+        return copy
+
+    def __copy__(self) -> State:
+        return self.snapshot()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        return self.snapshot()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every public fact by name."""
+        return {name: getattr(self, name) for name in _FACTS}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return (
+            f"State(phase={self.phase.value!r}, content_length={self.content_length}, "
+            f"token_count={self.token_count}, attempt={self.attempt}, "
+            f"fallback_index={self.fallback_index}, completed={self.completed})"
+        )
+
+    def settle(self) -> None:
+        """Keep the text once, joined; called when a run has ended."""
+        text = self.content
+        self._parts[:] = [text] if text else []
+        self._joined_parts = len(self._parts)
+
+    # --- what the fold and the live loop share ---
+
+    def append(self, text: str, us: int) -> None:
+        """Accept one non-empty token that came at `us` (Unix microseconds)."""
+        self._parts.append(text)
+        self.content_length += len(text)
+        self.token_count += 1
+        self._last_us = us
+        if self._first_us is None:
+            self._first_us = us
+
+    def mark_checkpoint(self) -> None:
+        """Everything so far is good."""
+        self._checkpoint_chars = self.content_length
+        self._checkpoint_tokens = self.token_count
+
+    def cut(self, kept_chars: int, kept_tokens: int) -> None:
+        """Only the first `kept_chars` characters still stand."""
+        if kept_chars < self.content_length:
+            self._joined = self.content[:kept_chars]
+            self._parts[:] = [self._joined] if kept_chars else []  # the live loop holds the list
+            self._joined_parts = len(self._parts)
+            self.content_length = kept_chars
+        self.lost_tokens += max(0, self.token_count - kept_tokens)
+        self.token_count = kept_tokens
+        if self._checkpoint_chars > kept_chars:
+            self._checkpoint_chars, self._checkpoint_tokens = kept_chars, kept_tokens
+        if not kept_chars:
+            self._first_us = None
+
+
+_FACTS = (
+    *(name for name in State.__slots__ if not name.startswith("_")),
+    *("content", "checkpoint", "is_fallback", "retry_attempts"),
+    *("started_at", "first_token_at", "last_token_at", "time_to_first_token"),
+)
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else us / 1e6

@@ -1,0 +1,245 @@
+"""Where records are kept: what every store does, and which one a URL means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Protocol, TypeGuard, runtime_checkable
+
+import msgspec
+
+from l0.errors import StoreError
+from l0.events._record import Record, Row, Tally, row_of
+
+UNFINISHED = "unfinished"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class StreamMetadata(msgspec.Struct, frozen=True):
+    """What a store knows of a stream without reading it.
+
+    `event_count` counts records, `token_count` the tokens of the text that stands; times are Unix
+    milliseconds of the first and the last record; `outcome` is that of SESSION_END, `unfinished`
+    before.
+    """
+
+    stream_id: str
+    event_count: int
+    token_count: int
+    start_ts: float
+    end_ts: float
+    outcome: str = UNFINISHED
+
+
+@runtime_checkable
+class EventStore(Protocol):
+    """Keeps the records of streams, in the order in which they were appended.
+
+    A read sees everything that was appended before it. `l0.testing.check_store` checks a store of
+    your own against this contract.
+    """
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Keep more records; those of each stream go on where it stands.
+
+        Raises:
+            StoreError: they don't, or they can't be written.
+            ValueError: a stream id is not `[A-Za-z0-9_-]{1,128}`.
+        """
+
+    async def get_events(
+        self, stream_id: str, after_seq: int = -1, to_seq: int | None = None
+    ) -> list[Record]:
+        """The records of a stream with `after_seq < seq <= to_seq`; none if it is not there."""
+
+    async def get_last_event(self, stream_id: str) -> Record | None:
+        """The last record of a stream."""
+
+    async def exists(self, stream_id: str) -> bool:
+        """Whether there are records of the stream."""
+
+    async def delete(self, stream_id: str) -> bool:
+        """Forget a stream; whether it was there."""
+
+    async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
+        """What streams there are, the newest first."""
+
+    async def flush(self) -> None:
+        """Wait until everything appended so far is as safe as the store makes it."""
+
+    async def close(self) -> None:
+        """Flush, and let go of files and threads; closing twice is harmless."""
+
+
+Factory = Callable[[str], EventStore]
+
+_factories: dict[str, Factory] = {}
+_shared: dict[str, EventStore] = {}
+_default: EventStore | str | None = None
+
+
+def open_store(url: str | PathLike[str]) -> EventStore:
+    """The store a URL means: `memory:`, `sqlite:///runs.db`, `jsonl:///runs`.
+
+    Three slashes begin a relative path, four an absolute one (`sqlite:////var/lib/runs.db`). A
+    path alone will do if it ends in .db, .sqlite or .sqlite3, or is a directory (of JSONL files).
+
+    Raises:
+        StoreError: the store can't be opened; the message says what to do.
+        ValueError: no store is registered for the URL.
+
+    Example:
+        >>> open_store("memory:")
+        InMemoryEventStore(max_streams=1000)
+    """
+    text = fspath(url)
+    scheme, colon, rest = text.partition(":")
+    if not colon or len(scheme) < 2:  # one letter is a drive of Windows
+        scheme, rest = _scheme_of_path(text), "///" + text
+    factory = _factories.get(scheme.lower())
+    if factory is None:
+        known = ", ".join(sorted(_factories))
+        raise ValueError(
+            f"no event store is registered for {text!r}; known schemes are {known}, as in "
+            '"sqlite:///runs.db"; register_store adds one'
+        )
+    return factory(scheme + ":" + rest)
+
+
+def register_store(scheme: str, factory: Factory) -> None:
+    """Let `open_store("<scheme>:…")` call `factory(url)`.
+
+    Raises:
+        ValueError: the scheme is no word of two letters or more.
+
+    Example:
+        >>> from l0.events import InMemoryEventStore
+        >>> register_store("scratch", lambda url: InMemoryEventStore(max_streams=10))
+        >>> open_store("scratch:")
+        InMemoryEventStore(max_streams=10)
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", scheme):
+        raise ValueError(f"{scheme!r} is no URL scheme; use a word of two letters or more")
+    _factories[scheme.lower()] = factory
+
+
+def path_of(url: str) -> str:
+    """The path in a URL: what follows `scheme:///`."""
+    _, _, rest = url.partition(":")
+    return rest.removeprefix("///")
+
+
+def _scheme_of_path(text: str) -> str:
+    path = Path(text)
+    if path.suffix.lower() in {".db", ".sqlite", ".sqlite3"}:
+        return "sqlite"
+    return "jsonl" if path.is_dir() else text
+
+
+# --- the default store ----------------------------------------------------------------------
+
+
+def set_default_store(store: EventStore | str | None) -> None:
+    """Where runs without an `event_store` of their own are recorded; None: nowhere.
+
+    A URL is opened at first use, once for the whole process.
+    """
+    global _default  # noqa: PLW0603  one a process is what it is for
+    if store is not None and not isinstance(store, str) and not is_store(store):
+        raise TypeError(_no_store(store))
+    _default = store
+
+
+def get_default_store() -> EventStore | None:
+    """The store set by `set_default_store`, opened; None if there is none.
+
+    Raises:
+        StoreError: it can't be opened.
+    """
+    return resolve_store(_default)
+
+
+def resolve_store(store: EventStore | str | PathLike[str] | None) -> EventStore | None:
+    """A store as options give it: itself, or the one a URL means, opened once a process.
+
+    Raises:
+        StoreError: it can't be opened.
+        TypeError: it is no store.
+    """
+    if store is None or is_store(store):
+        return store
+    if not isinstance(store, str | PathLike):
+        raise TypeError(_no_store(store))
+    url = fspath(store)
+    if url not in _shared:
+        _shared[url] = open_store(url)
+    return _shared[url]
+
+
+def is_store(value: object) -> TypeGuard[EventStore]:
+    """Whether a value has the methods of a store."""
+    return isinstance(value, EventStore) and not isinstance(value, type)
+
+
+def _no_store(value: object) -> str:
+    return (
+        f'an event store is one of l0.events, or a URL such as "sqlite:///runs.db"; not {value!r}'
+    )
+
+
+# --- what stores and readers share ------------------------------------------------------------
+
+
+def check_id(stream_id: str) -> str:
+    """The stream id, if it is one.
+
+    Raises:
+        ValueError: it is not `[A-Za-z0-9_-]{1,128}` as a whole.
+    """
+    if not isinstance(stream_id, str) or not _ID.fullmatch(stream_id):
+        raise ValueError(
+            f"{stream_id!r} is no stream id; use 1 to 128 letters, digits, '_' and '-'"
+        )
+    return stream_id
+
+
+def grouped(records: Sequence[Record]) -> dict[str, list[Row]]:
+    """Rows by stream, in their order.
+
+    Raises:
+        ValueError: a stream id is none.
+    """
+    streams: dict[str, list[Row]] = {}
+    for record in records:
+        streams.setdefault(check_id(record.stream_id), []).append(row_of(record))
+    return streams
+
+
+def broken(row: Row, tally: Tally) -> StoreError:
+    """The error of a row that doesn't go on where its stream stands."""
+    if tally.seq < 0:
+        stands = "which has no records there; it begins with seq 0"
+    else:
+        stands = f"which stands at seq {tally.seq}; append the next record, chained to it"
+    return StoreError(f"record {row.seq} doesn't go on from stream {row.stream_id}, {stands}")
+
+
+def taken(stream_id: str, store: str) -> StoreError:
+    """The error of a stream id that is used twice."""
+    return StoreError(
+        f"stream {stream_id} is recorded in {store} already; give the run another stream_id"
+    )
+
+
+def metadata_of(tally: Tally) -> StreamMetadata:
+    """What a tally says, for readers."""
+    return StreamMetadata(
+        tally.stream_id,
+        tally.seq + 1,
+        tally.tokens,
+        tally.start_ts,
+        tally.end_ts,
+        tally.outcome or UNFINISHED,
+    )

@@ -1,0 +1,406 @@
+"""One thread a store: it takes events from a queue, makes rows of them, and writes them in groups.
+
+The event loop pays for putting an event into a queue, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+from l0.errors import StoreError
+from l0.events._bus import ObservabilityEvent
+from l0.events._chain import Chain
+from l0.events._record import Row, Tally
+from l0.events._store import broken, taken
+
+log = logging.getLogger("l0")
+T = TypeVar("T")
+
+_BREATH = 32  # events after which the thread lets others run
+_AT_EXIT = 5.0  # seconds a store has to write what it holds when the process ends
+
+
+class Backend(Protocol):
+    """What writes rows, called on the writer's thread only; see SQLite and JSONL."""
+
+    def open(self) -> None:
+        """Get ready to write; called again in a process that was forked."""
+
+    def tally(self, stream_id: str) -> Tally | None:
+        """Where a stream stands in the file."""
+
+    def write(self, streams: list[tuple[Tally, list[Row]]]) -> None:
+        """Make rows durable, all or none of them; the tallies say where the streams then stand."""
+
+    def abandon(self) -> None:
+        """Forget what a forked process must not touch."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class FileTrouble(StoreError):
+    """The file as a whole can't be written, whichever the stream."""
+
+
+class Tap:
+    """One producer of one stream's rows, and what became of them."""
+
+    __slots__ = ("chain", "error", "known", "lost", "meta", "pending", "resume", "written")
+
+    def __init__(self, chain: Chain | None = None, *, resume: bool = False) -> None:
+        self.chain = chain
+        self.resume = resume  # go on with a stream that is there already
+        self.known = False  # the stream has been looked up
+        self.meta: dict[str, Any] = {}
+        self.error: Exception | None = None
+        self.pending = 0  # rows taken from the queue, not yet written
+        self.written = 0
+        self.lost = 0
+
+    def fail(self, error: Exception, lost: int) -> None:
+        """Nothing more of this producer is written: its chain would have a hole."""
+        self.lost += lost
+        if self.error is None:
+            self.error = error
+            log.warning("recording stops: %s", error)
+
+
+class Writer:
+    """The queue and the thread of one store.
+
+    Args:
+        backend: what writes the rows.
+        name: of the store, for errors and the thread.
+        interval: seconds for which rows may wait for others.
+        group: rows that are written at once without waiting.
+        limit: events in the queue from which on `full` asks producers to wait.
+    """
+
+    def __init__(
+        self, backend: Backend, name: str, *, interval: float, group: int, limit: int
+    ) -> None:
+        self.name = name
+        self.full = False
+        self.closed = False
+        self._backend = backend
+        self._interval, self._group, self._limit = interval, group, limit
+        self._lock = threading.Lock()
+        self._reset()
+        _writers.add(self)
+
+    def _reset(self) -> None:
+        self._queue: deque[tuple[Tap | None, Any]] = deque()
+        self._wake = threading.Event()
+        self._idle = True
+        self._thread: threading.Thread | None = None
+        self._waiting: list[Future[None]] = []
+        self._tallies: dict[str, Tally] = {}
+        self._group_rows: dict[str, tuple[Tap, list[Row]]] = {}
+        self._count = 0
+        self.progress = 0  # grows while the thread gets on
+
+    # --- the side of the producers --------------------------------------------------------------
+
+    def put(self, tap: Tap | None, item: Any) -> None:
+        """Queue an event of a chain, rows, or a job; never waits."""
+        queue = self._queue
+        queue.append((tap, item))
+        if self._idle:
+            self._start(tap)
+        elif len(queue) >= self._limit and not self.full:
+            self.full = True
+            self._wake.set()
+
+    def _start(self, tap: Tap | None) -> None:
+        with self._lock:
+            if self.closed:
+                error = StoreError(f"{self.name} is closed; open it again to use it")
+                self._queue.clear()
+                if tap is None:
+                    raise error
+                tap.fail(error, 1)
+                return
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name=f"l0-{self.name}", daemon=True
+                )
+                self._thread.start()
+        self._wake.set()
+
+    def submit(self, job: Callable[[], T]) -> Future[T]:
+        """Run a job on the thread, after everything that was put before it is written."""
+        future: Future[T] = Future()
+        self.put(None, (job, future))
+        self._wake.set()
+        return future
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """As `submit`, awaited."""
+        return await asyncio.wrap_future(self.submit(job))
+
+    async def flush(self) -> None:
+        """Wait until everything that was put is written."""
+        if not self._is_done():
+            await self.run(_nothing)
+
+    def flush_sync(self, timeout: float) -> None:
+        """As `flush`, for callers without an event loop."""
+        if not self._is_done():
+            self.submit(_nothing).result(timeout)
+
+    def _is_done(self) -> bool:
+        return self._idle and not self._queue
+
+    async def room(self, patience: float) -> bool:
+        """Wait until the queue has room; False if the thread gets nowhere for `patience` s."""
+        while self.full:
+            since = self.progress
+            future: Future[None] = Future()
+            self._waiting.append(future)
+            if self._has_room():
+                break
+            waiter = asyncio.wrap_future(future)
+            await asyncio.wait({waiter}, timeout=patience)
+            waiter.cancel()
+            if self.full and self.progress == since:
+                return False
+        return True
+
+    def _has_room(self) -> bool:
+        return not self.full
+
+    def queued(self, tap: Tap) -> int:
+        """How many of a producer's items are not known to be written."""
+        return tap.pending + sum(1 for each, _ in _copy(self._queue) if each is tap)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Write what is queued, end the thread, close the file; waits for it."""
+        with self._lock:
+            self.closed, thread = True, self._thread
+        if thread is None:
+            self._backend.close()
+        elif thread.is_alive() and thread is not threading.current_thread():
+            self._queue.append((None, None))
+            self._wake.set()
+            thread.join(timeout)
+
+    # --- the side of the thread -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            if not self._queue:
+                self._idle = True
+                if not self._queue:
+                    self._wake.wait()
+            self._idle = False
+            self._wake.clear()
+            if len(self._queue) < self._group and not self._is_awaited():
+                self._wake.wait(self._interval)
+            if not self._take():
+                break
+        self._backend.close()
+        self._idle = True  # whoever comes now is told that it is closed
+        for tap, item in _copy(self._queue):
+            if tap is not None:
+                tap.fail(StoreError(f"{self.name} was closed while it was written to"), 1)
+            elif item is not None:
+                item[1].set_exception(StoreError(f"{self.name} was closed"))
+
+    def _is_awaited(self) -> bool:
+        return any(tap is None for tap, _ in _copy(self._queue))
+
+    def _take(self) -> bool:
+        """Write one group; whether there may be more."""
+        queue, taken = self._queue, 0
+        while queue and self._count < self._group:
+            tap, item = queue.popleft()
+            if tap is None:
+                self._write()
+                if item is None:
+                    return False
+                _do(*item)
+            else:
+                self._add(tap, item)
+            taken += 1
+            if taken % _BREATH == 0:
+                time.sleep(0)  # the event loop waits for the interpreter, too
+        self._write()
+        self.progress += 1
+        if self.full and len(queue) < self._limit // 2:
+            self.full = False
+        if not self.full and self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for future in waiting:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(None)
+        return True
+
+    def _add(self, tap: Tap, item: Any) -> None:
+        rows = item if isinstance(item, list) else []
+        if tap.error is None:
+            try:
+                if not tap.known:
+                    self._look_up(tap)
+                if rows is not item:
+                    push(tap.chain, item, rows)
+            except Exception as error:  # one stream's trouble must not be another's
+                tap.fail(error, 1)
+            else:
+                self._keep(tap, rows)
+        elif item is not END:
+            tap.lost += max(1, len(rows))
+
+    def _look_up(self, tap: Tap) -> None:
+        chain = tap.chain
+        tap.known = True
+        if chain is not None:
+            if chain.stream_id in self._group_rows:
+                self._write()
+            tally = self.tally(chain.stream_id)
+            if tally.seq >= 0 and not tap.resume:
+                raise taken(chain.stream_id, self.name)
+            chain.go_on_from(tally.seq, tally.hash)
+
+    def _keep(self, tap: Tap, rows: list[Row]) -> None:
+        if not rows:
+            return
+        stream_id = rows[0].stream_id
+        known = self._group_rows.get(stream_id)
+        if known is not None and known[0] is not tap:
+            self._write()
+            known = None
+        if known is None:
+            self._group_rows[stream_id] = (tap, rows)
+        else:
+            known[1].extend(rows)
+        tap.pending += len(rows)
+        self._count += len(rows)
+
+    def tally(self, stream_id: str) -> Tally:
+        """Where a stream stands; on the thread only."""
+        tally = self._tallies.get(stream_id)
+        if tally is None:
+            if len(self._tallies) >= 10_000:
+                self._tallies.clear()  # they are looked up again
+            tally = self._backend.tally(stream_id) or Tally(stream_id)
+            self._tallies[stream_id] = tally
+        return tally
+
+    def forget(self, stream_id: str) -> None:
+        """A stream was deleted; on the thread only."""
+        self._tallies.pop(stream_id, None)
+
+    def _write(self) -> None:
+        group, self._group_rows, self._count = self._group_rows, {}, 0
+        if not group:
+            return
+        try:
+            self._write_all(list(group.values()))
+        except Exception as error:  # whatever it is, the thread goes on for the other streams
+            for each in group.values():
+                if len(group) == 1 or isinstance(error, FileTrouble):
+                    self._give_up(*each, error)
+                    continue
+                try:
+                    self._write_all([each])
+                except Exception as own:  # as above
+                    self._give_up(*each, own)
+
+    def _write_all(self, group: list[tuple[Tap, list[Row]]]) -> None:
+        streams = []
+        for _, rows in group:
+            tally = self.tally(rows[0].stream_id)
+            after = tally.copy()
+            for row in rows:
+                if not after.follows(row):
+                    raise broken(row, after)
+                after.add(row)
+            streams.append((after, rows))
+        self._backend.write(streams)
+        for (tap, rows), (after, _) in zip(group, streams, strict=True):
+            self._tallies[after.stream_id] = after
+            tap.pending -= len(rows)
+            tap.written += len(rows)
+
+    def _give_up(self, tap: Tap, rows: list[Row], error: Exception) -> None:
+        self.forget(rows[0].stream_id)
+        tap.pending -= len(rows)
+        tap.fail(error, len(rows))
+
+    # --- after a fork ---------------------------------------------------------------------------
+
+    def after_fork(self) -> None:
+        """The thread stayed with the parent, and so does what it had still to write."""
+        self._lock = threading.Lock()
+        self._reset()
+        self.full = False
+        self._backend.abandon()
+
+
+class End:
+    """The mark behind a producer's last event."""
+
+
+END = End()
+
+
+def push(chain: Chain | None, item: Any, rows: list[Row]) -> None:
+    """Append the rows that an event, or END, makes."""
+    assert chain is not None
+    if item is END:
+        chain.finish(rows)
+    else:
+        assert isinstance(item, ObservabilityEvent)
+        chain.push(item, rows)
+
+
+def _do(job: Callable[[], Any], future: Future[Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = job()
+    except Exception as error:  # it belongs to whoever waits for the job
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _copy(queue: deque[T]) -> list[T]:
+    while True:
+        try:
+            return list(queue)
+        except RuntimeError:  # it changed meanwhile
+            continue
+
+
+def _nothing() -> None:
+    """A job that only waits for its turn."""
+
+
+_writers: weakref.WeakSet[Writer] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for writer in list(_writers):
+        writer.close(_AT_EXIT)
+
+
+def _after_fork() -> None:
+    for writer in list(_writers):
+        writer.after_fork()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
