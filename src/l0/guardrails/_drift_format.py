@@ -1,0 +1,75 @@
+"""Drift that shows in single places: chat templates in the answer, and filler first lines."""
+
+from __future__ import annotations
+
+import re
+
+_MARKERS = ("<|im_start|>", "<|im_end|>", "[INST]", "<<SYS>>", "### Instruction:", "### Response:")
+_CARRY = max(map(len, _MARKERS)) - 1
+_ROLE = re.compile(r"^(?:User|Human|Assistant):", re.MULTILINE)
+_HEAD = 100  # a role line counts among the first characters only
+_ROLE_LENGTH = 10
+_FILLERS = frozenset(
+    ("sure", "certainly", "of course", "absolutely", "great question", "no problem")
+)
+_FIRST_LINE = 60
+
+
+class TemplateWatch:
+    """Looks for the marks of a chat template: markers anywhere, role lines at the beginning."""
+
+    __slots__ = ("_carry", "_head")
+
+    def __init__(self) -> None:
+        self._carry = ""
+        self._head: str | None = ""
+
+    def feed(self, text: str) -> str:
+        """The marker that the new text completes, or nothing."""
+        carried = self._carry
+        window = carried + text
+        self._carry = window[-_CARRY:]
+        old = len(carried)
+        if "<" in window or "[I" in window or "###" in window:
+            for marker in _MARKERS:
+                # What stood there before does not count again.
+                if window.find(marker, max(0, old - len(marker) + 1)) >= 0:
+                    return marker
+        return self._role(text) if self._head is not None else ""
+
+    def _role(self, text: str) -> str:
+        assert self._head is not None
+        old = len(self._head)
+        self._head += text[: _HEAD + _ROLE_LENGTH]
+        found = ""
+        for role in _ROLE.finditer(self._head):
+            if role.end() > old and role.start() < _HEAD:
+                found = role[0]
+                break
+        if len(self._head) >= _HEAD + _ROLE_LENGTH:
+            self._head = None
+        return found
+
+
+class FirstLineWatch:
+    """Says whether the whole first line that is not blank is a filler such as "Sure!"."""
+
+    __slots__ = ("_line", "open")
+
+    def __init__(self) -> None:
+        self.open = True
+        """The line is not decided."""
+        self._line = ""
+
+    def feed(self, text: str, *, ended: bool = False) -> str:
+        """The filler, once the line is complete and nothing else."""
+        self._line = (self._line + text).lstrip()
+        line, newline, _ = self._line.partition("\n")
+        line = line.rstrip()
+        if newline or ended:
+            self.open = False
+            words = " ".join(line.casefold().strip(" \t!.,:;?…-\u2013\u2014*_\"'").split())
+            return words if len(line) <= _FIRST_LINE and words in _FILLERS else ""
+        if len(line) > _FIRST_LINE:
+            self.open = False
+        return ""

@@ -1,0 +1,136 @@
+"""How much of the text repeats what stands just before it, measured on folded text."""
+
+from __future__ import annotations
+
+import re
+from operator import eq, itemgetter
+
+_CHUNK = 1000
+_BLANKS = "\n\t\r\xa0\u3000"  # what a blank is, besides the blank
+_SAME = 16  # the end of the text that is looked for further back
+# Runs of one punctuation mark are folded to one: ASCII, general, CJK and full-width marks, boxes.
+_RUN = re.compile(
+    r"([!-/:-@\[-`{-~\xa1-\xbf\u2010-\u2027\u2030-\u205e\u2500-\u25ff\u2e00-\u2e7f\u3001-\u303f"
+    r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65])\1+"
+)
+
+_first_mark = itemgetter(1)
+
+
+def folded(text: str, last: str) -> str:
+    """The text with blank runs as one blank and runs of one punctuation mark as one mark.
+
+    `last` is the last character of the folded text before: a run may go on from there.
+    """
+    for blank in _BLANKS:
+        if blank in text:
+            text = text.replace(blank, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    if _RUN.search(text):
+        text = _RUN.sub(_first_mark, text)
+    if text[:1] == last and (last == " " or _RUN.match(last + last)):
+        text = text[1:]
+    return text
+
+
+def similarity(text: str, end: int, window: int) -> float:
+    """The share of the `window` characters before `end` that equal the one a period before.
+
+    The period is the distance to the latest earlier occurrence, at most `window` back, of the last
+    16 characters; without one the share is 0.
+    """
+    final = text[max(0, end - _SAME) : end]
+    if len(final) < _SAME:
+        return 0.0
+    at = text.rfind(final, max(0, end - _SAME - window), end - 1)
+    if at < 0:
+        return 0.0
+    period = end - _SAME - at
+    here = text[max(0, end - window) : end]
+    before = text[max(0, end - window - period) : end - period]
+    if len(here) == len(before) and here == before:
+        return len(here) / window
+    equal: int = sum(map(eq, reversed(here), reversed(before)))
+    return equal / window
+
+
+class LoopMeter:
+    """Measures the similarity at every multiple of `window`, from the second, and at the end.
+
+    Args:
+        window: Characters of folded text.
+        keep: Folded text to keep for other uses; at least two windows are kept.
+        located: Say where each measured window begins; costs a look at what was folded.
+    """
+
+    __slots__ = ("_keep", "_located", "_next", "_starts", "_window", "length", "measured", "text")
+
+    def __init__(self, window: int, *, keep: int = 0, located: bool = False) -> None:
+        self.text = ""
+        """The end of the folded text."""
+        self.length = 0
+        """Characters of folded text so far."""
+        self.measured = 0
+        """Where it was measured last."""
+        self._window = window
+        self._keep = max(2 * window, keep) + _SAME
+        self._located = located
+        self._next = 2 * window
+        self._starts: dict[int, int] = {}  # of the last windows: their offset in the text
+
+    def feed(self, text: str, start: int) -> list[tuple[float, int]] | None:
+        """Take more text; gives the similarity at each mark passed and its window's offset."""
+        if len(text) <= _CHUNK:
+            return self._take(text, start)
+        marks: list[tuple[float, int]] = []
+        for pos in range(0, len(text), _CHUNK):
+            marks += self._take(text[pos : pos + _CHUNK], start + pos) or ()
+        return marks or None
+
+    def finish(self) -> tuple[float, int] | None:
+        """The similarity at the end, if it was not measured there already."""
+        return self._measure(self.length) if self.measured < self.length else None
+
+    def _take(self, text: str, start: int) -> list[tuple[float, int]] | None:
+        last = self.text[-1:]
+        fold = folded(text, last)
+        before = self.length
+        self.length += len(fold)
+        if self._located:
+            self._locate(text, start, last, before)
+        self.text += fold
+        marks: list[tuple[float, int]] | None = None
+        while self._next <= self.length:
+            marks = marks or []
+            marks.append(self._measure(self._next))
+            self._next += self._window
+        if len(self.text) > 2 * self._keep:
+            self.text = self.text[-self._keep :]
+        return marks
+
+    def _measure(self, mark: int) -> tuple[float, int]:
+        self.measured = mark
+        share = similarity(self.text, mark - self.length + len(self.text), self._window)
+        return share, self._starts.get(max(0, mark // self._window - 1), 0)
+
+    def _locate(self, text: str, start: int, last: str, before: int) -> None:
+        """Note where in the text the windows begin whose first character has come."""
+        window = self._window
+        first = -(-before // window)
+        for number in range(first, -(-self.length // window)):
+            self._starts[number] = start + _index_of(text, last, number * window - before)
+            self._starts.pop(number - 4 - _CHUNK // window, None)
+
+
+def _index_of(text: str, last: str, wanted: int) -> int:
+    """The index in the text of a character of its folded form."""
+    for index, char in enumerate(text):
+        fold = " " if char in _BLANKS else char
+        if fold == last and (fold == " " or _RUN.match(fold + fold)):
+            continue
+        if not wanted:
+            return index
+        wanted -= 1
+        last = fold
+    raise AssertionError(wanted)

@@ -1,0 +1,302 @@
+"""Finds fixed phrases in growing text: a cheap search for rare ends, then a careful look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+CATEGORIES: dict[str, tuple[str, ...]] = {
+    "META_COMMENTARY": (
+        "as an ai",
+        "as a language model",
+        "i am an ai",
+        "i'm an ai",
+        "my training data",
+        "my knowledge cutoff",
+        "i was trained",
+        "in this response i will",
+        "i hope this helps",
+    ),
+    "HEDGING": (
+        "unfortunately",
+        "i don't have",
+        "i dont have",
+        "i'm not sure but",
+        "it is important to note",
+        "it's worth noting",
+        "please note that",
+        "i could be wrong",
+        "to the best of my knowledge",
+        "generally speaking",
+    ),
+    "REFUSAL": (
+        "i cannot",
+        "i can't",
+        "i am unable to",
+        "i'm unable to",
+        "i won't be able to",
+        "i apologize",
+        "i'm sorry but",
+        "against my guidelines",
+        "i must decline",
+        "not able to assist",
+    ),
+    "INSTRUCTION_LEAK": (
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|endoftext|>",
+        "[inst]",
+        "[/inst]",
+        "<<sys>>",
+        "### instruction",
+        "### response",
+        "system prompt:",
+        "you are a helpful assistant",
+        "my instructions are",
+    ),
+    "PLACEHOLDERS": (
+        "[insert …]",
+        "[your …]",
+        "[name]",
+        "[date]",
+        "[placeholder]",
+        "{{…}}",
+        "<placeholder>",
+        "lorem ipsum",
+        "xxx…",
+    ),
+    "FORMAT_COLLAPSE": (
+        "here is the json",
+        "here's the json",
+        "here is your output",
+        "here is the code",
+        "begin output",
+        "end of output",
+        "end of response",
+    ),
+}
+"""The phrases of the pattern rule; `…` stands for anything up to the closing bracket."""
+
+_ANYTHING = 100  # characters that `…` may stand for
+_BLANK = r"(?:[ \t\xa0]{1,3}|\r?\n)"
+_COMMON = "etaoinshrdlcumwfgypbvk"  # letters of English, the most frequent first
+_COUNTS = (
+    12,
+    9,
+    8,
+    7.7,
+    7.3,
+    7,
+    6.3,
+    5.9,
+    6,
+    4.3,
+    4,
+    2.7,
+    2.9,
+    2.6,
+    2.1,
+    2.3,
+    2,
+    2.1,
+    1.8,
+    1.5,
+    1.1,
+    0.7,
+)
+_FREQUENCY = dict(zip(_COMMON, _COUNTS, strict=True))  # in a hundred letters
+
+
+class PhraseMatch(NamedTuple):
+    """A phrase found: which, the offset where it begins, and the one where it ends."""
+
+    phrase: str
+    start: int
+    end: int
+
+
+class PhraseSet:
+    """Phrases compiled for lower-cased text; a value that any number of scanners share.
+
+    A blank in a phrase matches one to three blanks or one newline, `'` also its curly form; a
+    phrase does not begin or end inside a word.
+    """
+
+    __slots__ = ("back", "cores", "overlap", "pattern", "phrases", "reach", "slack", "unfinished")
+
+    def __init__(self, phrases: Sequence[str]) -> None:
+        self.phrases = tuple(sorted(phrases, key=lambda phrase: phrase[0]))
+        # Each alternative begins with its first letter, so that the search skips other letters.
+        self.pattern = re.compile(
+            "|".join(
+                f"{letter}(?:{'|'.join(map(_rest, group))})"
+                for letter, group in (
+                    (_first(letter), tuple(group))
+                    for letter, group in groupby(self.phrases, key=lambda phrase: phrase[0])
+                )
+            )
+        )
+        cores = {phrase: _core(phrase) for phrase in self.phrases}
+        self.cores = re.compile(_alternatives({core for _, core in cores.values()}))
+        self.unfinished = re.compile(
+            _alternatives({core for phrase, (_, core) in cores.items() if "…" in phrase} or {"\0"})
+        )
+        self.reach = max(map(_longest, self.phrases))
+        """Characters of the longest match."""
+        self.overlap = max(_longest(core) for _, core in cores.values()) - 1
+        self.back = max(_longest(phrase[:at]) for phrase, (at, _) in cores.items()) + 1
+        self.slack = self.reach - self.back - self.overlap
+        """Characters that may wait unseen before any start in them could be decided."""
+
+    def find(self, text: str) -> Iterator[PhraseMatch]:
+        """Every phrase in the whole text."""
+        for found in self.pattern.finditer(lowered(text)):
+            yield self.match(found, 0)
+
+    def match(self, found: re.Match[str], base: int) -> PhraseMatch:
+        """What the pattern found in text that begins at offset `base`."""
+        phrase = self.phrases[(found.lastindex or 1) - 1]
+        return PhraseMatch(phrase, base + found.start(), base + found.end())
+
+
+class PhraseScanner:
+    """Finds a set's phrases in text that grows; gives what searching the whole text would.
+
+    New text is searched for the phrases' cores only (their rarest ends), and looked at carefully
+    near a hit. A match is given once the longest match would have ended.
+    """
+
+    __slots__ = ("_base", "_hot", "_new", "_new_at", "_next", "_set", "_text")
+
+    def __init__(self, phrases: PhraseSet) -> None:
+        self._set = phrases
+        self._new = ""  # not looked at: no start could be decided yet
+        self._new_at = 0
+        self._text = ""  # lower-cased, the undecided end and what stands before it
+        self._base = 0
+        self._next = 0  # the offset where the last match ended
+        self._hot = -1  # the offset from which a phrase may be under way
+
+    def feed(self, text: str, start: int) -> list[PhraseMatch] | None:
+        """Take text that follows the text before without a gap."""
+        if self._new:
+            text = self._new + text
+        else:
+            self._new_at = start
+        if self._hot < 0 and len(text) < self._set.slack:
+            self._new = text
+            return None
+        self._new = ""
+        return self._scan(text)
+
+    def flush(self) -> list[PhraseMatch] | None:
+        """Decide what is open: the text has ended, or goes on elsewhere."""
+        found = self._scan(self._new) if self._new else None
+        if self._hot >= 0:
+            found = [*(found or ()), *(self._look(len(self._text)) or ())]
+        self._new = self._text = ""
+        self._hot = -1
+        return found
+
+    def _scan(self, text: str) -> list[PhraseMatch] | None:
+        text = lowered(text)
+        phrases, old = self._set, self._text
+        if old:
+            text = old + text
+        else:
+            self._base = self._new_at
+        if self._hot < 0:
+            core = phrases.cores.search(text, max(0, len(old) - phrases.overlap))
+            if core is None:
+                self._text = text[-phrases.back - phrases.overlap :]
+                self._base += len(text) - len(self._text)
+                return None
+            self._hot = self._base + core.start() - phrases.back
+        self._text = text
+        return self._look(len(text) - phrases.reach - 1)
+
+    def _look(self, limit: int) -> list[PhraseMatch] | None:
+        """Give the matches that start at `limit` or before; remember where the next may start."""
+        phrases, text = self._set, self._text
+        found: list[PhraseMatch] = []
+        pos = max(0, max(self._hot, self._next) - self._base)
+        hot = -1
+        while match := phrases.pattern.search(text, pos):
+            if match.start() > limit:
+                hot = match.start()
+                break
+            found.append(phrases.match(match, self._base))
+            pos = match.end()
+            self._next = self._base + pos
+        unfinished = phrases.unfinished.search(text, max(pos, limit + 1, 0))
+        if unfinished and (hot < 0 or unfinished.start() < hot):
+            hot = unfinished.start()
+        self._hot = self._base + hot if hot >= 0 else -1
+        drop = len(text) - phrases.back - phrases.overlap
+        drop = max(0, min(drop, hot - 1) if hot >= 0 else drop)
+        self._text = text[drop:]
+        self._base += drop
+        return found or None
+
+
+def lowered(text: str) -> str:
+    """The text in lower case, every character still at its offset."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
+def _first(letter: str) -> str:
+    bound = f"(?<!\\w{letter})" if letter.isalnum() else ""
+    return re.escape(letter) + bound
+
+
+def _rest(phrase: str) -> str:
+    """The phrase after its first character, as a group of its own."""
+    if phrase == "xxx…":  # the end of a longer run does not matter
+        return f"(xx(?:x{{0,{_ANYTHING}}}(?!\\w)|x{{{_ANYTHING}}}))"
+    end = r"(?!\w)" if phrase[-1].isalnum() else ""
+    return f"({_source(phrase[1:])}{end})"
+
+
+def _source(text: str) -> str:
+    return "".join(_PARTS.get(char) or re.escape(char) for char in text)
+
+
+_PARTS = {
+    " ": _BLANK,
+    "'": "['\u2019]",
+    "…": f"[^\\[\\]{{}}<>\n]{{1,{_ANYTHING}}}",
+}
+
+
+def _core(phrase: str) -> tuple[int, str]:
+    """The end of the phrase (up to `…`) that begins with its rarest letter, and where it begins."""
+    literal = phrase.partition("…")[0].rstrip()
+    shortest = min(4, len(literal))
+    starts = [at for at in range(len(literal) - shortest + 1) if literal[at] not in " '"]
+    at = min(starts, key=lambda at: _cost(literal[at:]))
+    return at, literal[at:]
+
+
+def _cost(core: str) -> float:
+    """How often looking for it goes wrong: by its first letter, and for being short."""
+    return _FREQUENCY.get(core[0], 0.2) + 30 / len(core) ** 2
+
+
+def _alternatives(cores: Iterable[str]) -> str:
+    """One pattern for all, factored by their first letters."""
+    ordered = sorted(cores)
+    groups = groupby(ordered, key=lambda core: core[0])
+    return "|".join(
+        f"{re.escape(letter)}(?:{'|'.join(_source(core[1:]) for core in group)})"
+        for letter, group in groups
+    )
+
+
+def _longest(text: str) -> int:
+    """Characters of the longest text that matches."""
+    return len(text) + 2 * text.count(" ") + text.count("…") * _ANYTHING
