@@ -1,0 +1,184 @@
+"""The scenarios: what is measured, beside which baseline, and the bar it has to meet."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import l0
+from l0.stream import Options
+
+OLD = sys.version_info < (3, 12)  # the bars of 3.11 are looser
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scenario: `act` does the work over `tokens` tokens, `baseline` names what it is held to.
+
+    `ratio` and `over` (µs a token above the baseline) are the bars; None: no bar, for information.
+    """
+
+    name: str
+    act: Callable[[], Awaitable[Any]]
+    tokens: int
+    baseline: str | None = None
+    ratio: float | None = None
+    over: float | None = None
+
+
+def prose(count: int) -> list[str]:
+    """Words of about four and a half characters, seldom alike, with some punctuation."""
+    rng = random.Random(11)
+    syllables = ["ta", "ren", "mo", "il", "sa", "du", "ver", "ka", "no", "pi", "as", "lum"]
+    made = []
+    for index in range(count):
+        word = "".join(rng.choices(syllables, k=rng.choice((1, 2, 2, 3))))
+        made.append(f" {word}" if index % 17 else f" {word}.")
+    return made
+
+
+def source(chunks: list[Any]) -> Callable[[], AsyncIterator[Any]]:
+    """A bare async generator over prebuilt chunks: the raw baseline iterates it alone."""
+
+    async def stream() -> AsyncIterator[Any]:
+        for chunk in chunks:
+            yield chunk
+
+    return stream
+
+
+def raw(chunks: list[Any]) -> Callable[[], Awaitable[None]]:
+    """The baseline."""
+    make = source(chunks)
+
+    async def act() -> None:
+        async for _ in make():
+            pass
+
+    return act
+
+
+def reliable(chunks: list[Any], **options: Any) -> Callable[[], Awaitable[None]]:
+    """The same chunks through `l0.run`."""
+    settings = Options(stream=source(chunks), **options)
+
+    async def act() -> None:
+        async for _ in l0.run(settings):
+            pass
+
+    return act
+
+
+def listener(event: Any) -> None:
+    """Somebody listens, and does nothing."""
+
+
+def core() -> list[Case]:
+    """The runtime alone, at three lengths, with timeouts and with a listener."""
+    ratio, over = (7.5 if OLD else 5.0), 0.6
+    timeouts = l0.Timeout(initial_token=30, inter_token=30, total=3600)
+    cases = []
+    for count in (2_000, 20_000, 200_000):
+        words, base = prose(count), f"raw {count}"
+        cases += [
+            Case(base, raw(words), count),
+            Case(f"core {count}", reliable(words), count, base, ratio, over),
+            Case(f"timeouts {count}", reliable(words, timeout=timeouts), count, base, ratio, over),
+            Case(
+                f"listener {count}",
+                reliable(words, timeout=timeouts, on_event=listener),
+                count,
+                base,
+            ),
+        ]
+    return cases
+
+
+def set_up() -> list[Case]:
+    """A stream of one token, over and over: what a run costs before its first token."""
+    one = reliable(["word"], detect_zero_output=False)
+
+    async def many() -> None:
+        for _ in range(1000):
+            await one()
+
+    base = raw(["word"])
+
+    async def many_raw() -> None:
+        for _ in range(1000):
+            await base()
+
+    return [
+        Case("raw, 1000 × 1 token", many_raw, 1000),
+        Case("core, 1000 × 1 token", many, 1000, "raw, 1000 × 1 token"),
+    ]
+
+
+def sdk_chunks(count: int) -> list[Any]:
+    """Chunks as the openai client hands them out."""
+    from openai.types.chat import ChatCompletionChunk
+
+    def chunk(delta: dict[str, Any], finish: str | None) -> Any:
+        return ChatCompletionChunk.model_validate(
+            {
+                "id": "chatcmpl-1",
+                "object": "chat.completion.chunk",
+                "created": 1,
+                "model": "gpt-test",
+                "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+            }
+        )
+
+    return [*(chunk({"content": word}, None) for word in prose(count)), chunk({}, "stop")]
+
+
+def provider() -> list[Case]:
+    """Chunks of the openai client, decoded by the adapter, beside what the client costs itself."""
+    import json
+
+    import openai
+
+    chunks = sdk_chunks(2_000)
+    lines = "".join(f"data: {json.dumps(c.model_dump(mode='json'))}\n\n" for c in chunks).encode()
+    body = lines + b"data: [DONE]\n\n"
+    client = _client(body)
+
+    def ask() -> Any:
+        return client.chat.completions.create(model="gpt-test", messages=[], stream=True)
+
+    async def alone() -> None:
+        async for _ in await ask():
+            pass
+
+    async def on_top() -> None:
+        async for _ in l0.run(ask, timeout=l0.Timeout()):
+            pass
+
+    assert openai
+    return [
+        Case("raw, openai chunks 2000", raw(chunks), 2_000),
+        Case("adapter, openai chunks 2000", reliable(chunks), 2_000, "raw, openai chunks 2000"),
+        Case("openai client alone 2000", alone, 2_000),
+        Case("on top of the client 2000", on_top, 2_000, "openai client alone 2000", ratio=1.05),
+    ]
+
+
+def _client(body: bytes) -> Any:
+    """A real client whose transport answers from memory: what is measured is its decoding."""
+    import httpx2
+    import openai
+
+    def answer(request: Any) -> Any:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=body)
+
+    return openai.AsyncOpenAI(
+        api_key="none",
+        max_retries=0,
+        http_client=httpx2.AsyncClient(transport=httpx2.MockTransport(answer)),
+    )
+
+
+SUITES = {"core": core, "set-up": set_up, "provider": provider}

@@ -1,0 +1,28 @@
+"""One call made reliable: run, wrap, retries, timeouts, fallbacks, continuation."""
+
+from l0.stream._attempt import AttemptInfo, current_attempt
+from l0.stream._callbacks import Callbacks
+from l0.stream._options import CheckIntervals, Options
+from l0.stream._overlap import (
+    ContinuationConfig,
+    DeduplicationOptions,
+    OverlapResult,
+    deduplicate_continuation,
+    detect_overlap,
+)
+from l0.stream._retry import (
+    EXPONENTIAL_RETRY,
+    MINIMAL_RETRY,
+    RECOMMENDED_RETRY,
+    STRICT_RETRY,
+    BackoffStrategy,
+    ErrorTypeDelays,
+    Retry,
+    RetryContext,
+)
+from l0.stream._run import run
+from l0.stream._stream import Stream, consume_stream, get_text
+from l0.stream._timeout import Timeout
+from l0.stream._prompt import continue_messages
+from l0.stream._sync import SyncStream, run_sync
+from l0.stream._wrap import WrappedClient, wrap

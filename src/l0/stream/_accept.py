@@ -1,0 +1,223 @@
+"""What comes out of an adapter becomes part of the run: text, tool calls, data, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from l0.adapters import ACTIVITY
+from l0.errors import ProviderError
+from l0.events import (
+    ConnectionRestoredPayload,
+    DeduplicationEndPayload,
+    DeduplicationStartPayload,
+    Event,
+    EventType,
+    NetworkRecoveryPayload,
+    ResumeEndPayload,
+    StreamEventPayload,
+    TimeoutResetPayload,
+)
+from l0.stream._attempt import Attempt
+from l0.stream._checks import attend, restart_checks
+from l0.stream._session import Run
+from l0.stream._tools import tool_call, tool_result
+
+
+def first_sign(run: Run, attempt: Attempt) -> None:
+    """The model is at work: the gap timer takes over, and the network is there again."""
+    attempt.alive = True
+    timeout = run.options.timeout
+    gap = timeout.inter_token if timeout is not None else None
+    if gap is not None:
+        run.tell(TimeoutResetPayload(gap * 1000, run.state.token_count))
+    run.watch.arm("inter_token", gap)
+    if run.dropped_at is not None:
+        outage = run.since(run.dropped_at)
+        run.tell(NetworkRecoveryPayload(attempt.number, run.network_failures, outage))
+        if run.dropped_mid:
+            run.tell(ConnectionRestoredPayload(attempt.number, outage))
+        run.dropped_at, run.dropped_mid, run.network_failures = None, False, 0
+
+
+def pings_count(run: Run, attempt: Attempt) -> bool:
+    """Whether a keep-alive counts as a sign of life before the first token."""
+    timeout = run.options.timeout
+    if timeout is None or timeout.pings == "never":
+        return False
+    told = bool(getattr(attempt.decoder, "pings_before_first_token", False))
+    return told or timeout.pings == "before_first_token"
+
+
+def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
+    """Everything but plain text of a live run; gives what the consumer is handed, one at a time."""
+    if out is None:
+        if not attempt.alive and pings_count(run, attempt):  # a keep-alive, and they count until then
+            timeout = run.options.timeout
+            run.watch.arm("initial_token", timeout.initial_token if timeout is not None else None)
+        return
+    if not attempt.alive:
+        first_sign(run, attempt)
+    if out is ACTIVITY:
+        return
+    for item in out if isinstance(out, list | tuple) else (out,):
+        if isinstance(item, Event):
+            if item.type is EventType.ERROR:
+                raise _error_of(item)
+            if item.type is EventType.COMPLETE:
+                attempt.complete = item
+                return
+            attempt.events += 1
+            if item.type is EventType.PROGRESS:
+                yield from _other(run, attempt, item)
+                continue
+        if item is None or item == "" or (isinstance(item, Event) and _empty(item)):
+            continue
+        yield from _match(run, attempt, item)
+    attempt.plain = not run.validated and (attempt.matcher is None or attempt.matcher.decided)
+
+
+def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
+    """The source ended: what the adapter still holds, what was withheld, buffered tool calls."""
+    if attempt.complete is None and attempt.decoder is not None:
+        for item in attempt.decoder.finish():
+            yield from accept(run, attempt, item)
+    matcher = attempt.matcher
+    if matcher is not None and not matcher.decided:
+        if not attempt.dedup_open:
+            attempt.matcher = None
+        else:
+            released = matcher.finish()
+            yield from _decided(run, attempt)
+            for item in released:
+                yield from _take(run, attempt, item)
+    if run.options.buffer_tool_calls:
+        for event in sorted(attempt.tool_calls, key=_index):
+            yield from _hand(run, event)
+
+
+def _index(event: Event) -> int:
+    return event.tool_call.index if event.tool_call is not None else 0
+
+
+def _empty(event: Event) -> bool:
+    return event.type is EventType.TOKEN and not event.text
+
+
+def _error_of(event: Event) -> BaseException:
+    if isinstance(event.error, BaseException):
+        return event.error
+    return ProviderError(str(event.error or event.text or "the provider reported an error"))
+
+
+# --- overlap --------------------------------------------------------------------------------
+
+
+def _match(run: Run, attempt: Attempt, item: Any) -> Iterator[Event]:
+    matcher = attempt.matcher
+    if matcher is None or matcher.decided:
+        yield from _take(run, attempt, item)
+        return
+    if not attempt.dedup_open:
+        if not isinstance(item, str) and item.type is not EventType.TOKEN:
+            yield from _take(run, attempt, item)  # nothing is withheld yet
+            return
+        attempt.dedup_open, attempt.matching_since = True, run.clock.monotonic()
+        length = attempt.resumed_from or 0
+        limit = run.options.continuation.deduplication.max_overlap
+        run.tell(DeduplicationStartPayload(length, limit))
+    text = item.text if isinstance(item, Event) and item.type is EventType.TOKEN else item
+    released = matcher.feed(text)
+    if matcher.decided:
+        yield from _decided(run, attempt)
+    for each in released:
+        yield from _take(run, attempt, each)
+
+
+def _decided(run: Run, attempt: Attempt) -> Iterator[Event]:
+    """The overlap is known: tell it, and cut what a restatement replaces."""
+    matcher = attempt.matcher
+    assert matcher is not None
+    attempt.dedup_open = False
+    run.tell(
+        DeduplicationEndPayload(
+            matcher.overlap_length,
+            matcher.overlap_text,
+            matcher.withheld_chars,
+            matcher.decided_by or "end",
+            run.since(attempt.matching_since),
+        )
+    )
+    at = matcher.restated_at
+    if at is not None and at < run.state.content_length:
+        restart = run.cut(at, "restatement")
+        restart_checks(run, attempt)
+        if restart is not None:
+            yield restart
+
+
+# --- taking one item into the state -----------------------------------------------------------
+
+
+def _take(run: Run, attempt: Attempt, item: Any) -> Iterator[Event]:
+    if isinstance(item, str):
+        yield from _text(run, attempt, Event(EventType.TOKEN, item, run.state.content_length))
+    elif item.type is EventType.TOKEN:
+        yield from _text(run, attempt, item)
+    else:
+        yield from _other(run, attempt, item)
+
+
+def _text(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
+    state, text = run.state, event.text
+    if not text:
+        return
+    if event.start != state.content_length:
+        event = Event(EventType.TOKEN, text, state.content_length, event.data)
+    if attempt.resume_open and attempt.resumed_from is not None:
+        attempt.resume_open = False
+        length = attempt.matcher.overlap_length if attempt.matcher is not None else 0
+        run.tell(ResumeEndPayload(True, attempt.resumed_from, length))
+    state._parts.append(text)
+    state.content_length += len(text)
+    state.token_count += 1
+    if state.token_count >= attempt.due:
+        attend(run, attempt, event, taps=False)
+    yield from _hand(run, event)
+
+
+def _other(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
+    match event.type:
+        case EventType.RESTART:  # the source is a reliable stream itself, and withdraws
+            yield from _withdrawn(run, attempt, event)
+            return
+        case EventType.TOOL_CALL:
+            event = tool_call(run, event)
+        case EventType.TOOL_RESULT:
+            tool_result(run, event)
+        case EventType.DATA:
+            attempt.delivered_data = True
+        case EventType.MESSAGE:
+            attempt.delivered_messages = True
+    run.tell(StreamEventPayload(event))
+    if event.type is EventType.TOOL_CALL:
+        attempt.tool_calls.append(event)
+        if run.options.buffer_tool_calls:
+            return
+    yield from _hand(run, event)
+
+
+def _withdrawn(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
+    kept = min(attempt.chars_before + (event.kept_chars or 0), run.state.content_length)
+    restart = run.cut(kept, event.reason or "restart")
+    restart_checks(run, attempt)
+    attempt.tool_calls.clear()
+    if restart is not None:
+        yield restart
+
+
+def _hand(run: Run, event: Event) -> Iterable[Event]:
+    if run.validated and event.type is not EventType.PROGRESS:
+        run.held.append(event)
+        return ()
+    return (event,)

@@ -1,0 +1,54 @@
+"""Tokens gathered into TOKENS events for the log and the views: 64 of them, or 50 ms."""
+
+from __future__ import annotations
+
+from l0.events import EventBus, TimerHandle, TokensPayload
+
+SIZE = 64
+SECONDS = 0.05
+
+
+class TokenBatch:
+    """Gathers tokens while somebody listens to TOKENS; `on` says whether anybody does."""
+
+    __slots__ = ("_bus", "_marks", "_offsets", "_since", "_start", "_texts", "_timer", "on")
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+        self._texts: list[str] = []
+        self._offsets: list[int] = []
+        self._marks: list[int] = []
+        self._start = 0
+        self._since = 0.0
+        self._timer: TimerHandle | None = None
+        self.on = bus.wants(TokensPayload.type)
+        bus.on_change(self._changed)
+
+    def _changed(self) -> None:
+        self.on = self._bus.wants(TokensPayload.type)
+
+    def add(self, text: str, now: float, index: int) -> None:
+        """One token that was accepted at the monotonic time `now`, the `index`-th of the text."""
+        texts = self._texts
+        if not texts:
+            self._start, self._since = index, now
+            self._timer = self._bus.clock.call_at(now + SECONDS, self.flush)
+        texts.append(text)
+        self._offsets.append(self._bus.us(now) - self._bus.us(self._since))
+        if len(texts) >= SIZE:
+            self.flush()
+
+    def mark(self) -> None:
+        """A checkpoint lies behind the last token."""
+        if self._texts:
+            self._marks.append(self._start + len(self._texts) - 1)
+
+    def flush(self) -> None:
+        """Emit what was gathered; called before any other record, so that their order is exact."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._texts:
+            payload = TokensPayload(self._start, self._texts, self._offsets, self._marks)
+            self._texts, self._offsets, self._marks = [], [], []
+            self._bus.emit(payload, self._bus.us(self._since) / 1000)

@@ -1,0 +1,317 @@
+"""The checks of an attempt: guardrails, drift, checkpoints, each every so many tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from l0.errors import DriftError, FatalGuardrailError, GuardrailError
+from l0.events import (
+    CheckpointSavedPayload,
+    DriftCheckEndPayload,
+    DriftCheckResultPayload,
+    DriftCheckSkippedPayload,
+    DriftCheckStartPayload,
+    Event,
+    GuardrailCallbackEndPayload,
+    GuardrailCallbackStartPayload,
+    GuardrailPhaseEndPayload,
+    GuardrailPhaseStartPayload,
+    GuardrailRuleEndPayload,
+    GuardrailRuleResultPayload,
+    GuardrailRuleStartPayload,
+    GuardrailViolation,
+    Severity,
+)
+from l0.guardrails import DriftConfig, DriftDetector, GuardrailEngine
+from l0.stream._attempt import Attempt
+from l0.stream._session import Run
+from l0.stream._watchdog import INF
+
+_SHORTEST = 20  # characters; less than that has no drift to speak of
+
+
+def start_checks(run: Run, attempt: Attempt) -> None:
+    """Fresh checkers for a new attempt; text that stands is fed to them, but not reported again."""
+    options = run.options
+    attempt.engine = GuardrailEngine(options.guardrails) if options.guardrails else None
+    attempt.gaps = attempt.engine is not None and attempt.engine.wants_gaps
+    attempt.drift = _detector(options.drift)
+    restart_checks(run, attempt)
+
+
+def restart_checks(run: Run, attempt: Attempt) -> None:
+    """Begin anew on the text that stands now, as after a restatement."""
+    state, every = run.state, run.options.check_intervals
+    assert every is not None
+    count, kept = state.token_count, len(state._parts)
+    attempt.fed_guardrails = attempt.fed_drift = kept
+    if attempt.engine is not None:
+        attempt.engine.reset()
+        if kept:
+            attempt.engine.prime(state.content)
+    if attempt.drift is not None:
+        attempt.drift = attempt.drift.fresh()
+        if kept:
+            attempt.drift.prime(state.content)
+
+    def first(interval: int, wanted: object) -> float:
+        return count + interval if interval and wanted else INF
+
+    attempt.next_guardrails = first(every.guardrails, attempt.engine)
+    attempt.next_drift = first(every.drift, attempt.drift)
+    attempt.next_checkpoint = first(every.checkpoint, run.options.continuation)
+    _plan_next(attempt)
+    attempt.due = 0  # the next token is attended to, whatever follows
+
+
+def _detector(given: Any) -> DriftDetector | None:
+    if given is None or given is False:
+        return None
+    if isinstance(given, DriftDetector):
+        return given.fresh()
+    return DriftDetector(given if isinstance(given, DriftConfig) else None)
+
+
+def attend(run: Run, attempt: Attempt, event: Event, *, taps: bool = True) -> None:
+    """Do what is due at a token: batch, checks, callbacks; raises what fails the attempt."""
+    text, count = event.text, run.state.token_count
+    assert text is not None
+    if attempt.first_token is None:
+        run.first_token(run.clock.monotonic())
+    elif attempt.gaps:
+        waited = run.clock.monotonic() - run.state._last_mono  # since the loop came back for more
+        attempt.engine.gap(waited, event.start)
+    if run.batch.on:
+        run.batch.add(text, run.stamp(), count - 1)
+    if run.options.token_events:
+        run.tell_token(text, count - 1)
+    if count >= attempt.next_check:
+        _check(run, attempt, len(text))
+    every_token = run.batch.on or run.per_token or attempt.gaps
+    attempt.due = 0 if every_token else attempt.next_check
+    if taps:
+        run.handed(event)
+
+
+def _check(run: Run, attempt: Attempt, size: int) -> None:
+    count, every = run.state.token_count, run.options.check_intervals
+    assert every is not None
+    run.unshown += size  # if a check raises, the token that triggered it is not handed over
+    if count >= attempt.next_guardrails:
+        attempt.next_guardrails = count + every.guardrails
+        guardrails(run, attempt, "streaming")
+    if count >= attempt.next_drift:
+        attempt.next_drift = count + every.drift
+        drift(run, attempt)
+    if count >= attempt.next_checkpoint:
+        attempt.next_checkpoint = count + every.checkpoint
+        if attempt.engine is None or not attempt.engine.has_errors:
+            run.state.mark_checkpoint()
+            run.batch.mark()
+            _interval_checkpoint(run)
+    _plan_next(attempt)
+    run.unshown -= size
+
+
+def _plan_next(attempt: Attempt) -> None:
+    attempt.next_check = min(
+        attempt.next_guardrails, attempt.next_drift, attempt.next_checkpoint
+    )
+
+
+def _interval_checkpoint(run: Run) -> None:
+    # Not a record of its own: the mark in TOKENS is, so the batch stays open.
+    state = run.state
+    if run.bus.active:
+        run.bus.emit(CheckpointSavedPayload(state.content_length, state.token_count))
+    if run.callbacks.on_checkpoint is not None:
+        run.call(run.callbacks.on_checkpoint, state.checkpoint, state.token_count)
+
+
+# --- guardrails -----------------------------------------------------------------------------
+
+
+def guardrails(run: Run, attempt: Attempt, phase: str) -> None:
+    """One check by the rules; raises if what they found fails the attempt at this point."""
+    engine, state = attempt.engine, run.state
+    if engine is None:
+        return
+    parts = state._parts
+    text = "".join(parts[attempt.fed_guardrails :])
+    attempt.fed_guardrails = len(parts)
+    final = phase == "completion"
+    if run.bus.detailed:
+        found = _detailed(run, engine, text, phase, final=final)
+    else:
+        found = engine.feed(text, state)
+        if final:
+            found = [*found, *engine.finish(state)]
+        if found:
+            _report(run, engine, found, phase)
+    verdict = engine.acts(found)
+    if verdict == "halt":
+        raise FatalGuardrailError(_message(engine.violations), violations=engine.violations)
+    if verdict != "continue" and phase != "checkpoint":
+        raise GuardrailError(_message(engine.violations), violations=engine.violations)
+
+
+def _message(violations: Iterable[GuardrailViolation]) -> str:
+    worst = [v for v in violations if v.severity is not Severity.WARNING]
+    first = worst[0]
+    more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
+    where = "" if first.position is None else f" at character {first.position}"
+    return f"guardrail {first.rule}: {first.message}{where}{more}"
+
+
+def _detailed(run: Run, engine: Any, text: str, phase: str, *, final: bool) -> list[Any]:
+    """As the plain check, telling of each rule."""
+    state, began = run.state, run.clock.monotonic()
+    rules = len(engine.rules)
+    run.tell(GuardrailPhaseStartPayload(phase, rules, state.token_count, state.content_length))
+    found: list[GuardrailViolation] = []
+    rest = engine.feed(text, state) if final and text else []  # told with what finishing finds
+    steps = engine.finish_each(state) if final else engine.feed_each(text, state)
+    since = began
+    for index, rule, new in steps:
+        told = [*(v for v in rest if v.rule == rule.name), *new]
+        found.extend(told)
+        _tell_rule(run, index, rule.name, told, since)
+        since = run.clock.monotonic()
+    _phase_end(run, engine, found, phase, began)
+    return found
+
+
+def _report(run: Run, engine: Any, found: list[GuardrailViolation], phase: str) -> None:
+    """Tell of a check that found something, rule by rule."""
+    state, began = run.state, run.clock.monotonic()
+    names = [rule.name for rule in engine.rules]
+    run.tell(GuardrailPhaseStartPayload(phase, len(names), state.token_count, state.content_length))
+    for name in dict.fromkeys(v.rule for v in found):
+        index = names.index(name) if name in names else -1
+        _tell_rule(run, index, name, [v for v in found if v.rule == name], began)
+    _phase_end(run, engine, found, phase, began)
+
+
+def _tell_rule(
+    run: Run, index: int, name: str, new: list[GuardrailViolation], since: float
+) -> None:
+    run.tell(GuardrailRuleStartPayload(index, name))
+    run.tell(GuardrailRuleResultPayload(index, name, not new, list(new)))
+    callback = run.callbacks.on_violation
+    for violation in new if callback is not None else ():
+        _tell_callback(run, callback, name, violation)
+    run.tell(GuardrailRuleEndPayload(index, name, not new, run.since(since)))
+
+
+def _tell_callback(run: Run, callback: Any, rule: str, violation: GuardrailViolation) -> None:
+    began, ident = run.clock.monotonic(), getattr(callback, "__name__", type(callback).__name__)
+    run.tell(GuardrailCallbackStartPayload(rule, ident))
+
+    def ended(error: Exception | None) -> None:
+        text = None if error is None else str(error)
+        run.tell(GuardrailCallbackEndPayload(rule, ident, run.since(began), text))
+
+    run.bus.call(callback, violation, done=ended)
+
+
+def _phase_end(run: Run, engine: Any, found: list[Any], phase: str, began: float) -> None:
+    verdict = engine.acts(found)
+    run.tell(
+        GuardrailPhaseEndPayload(
+            phase,
+            not found,
+            len(found),
+            verdict == "fail",
+            verdict in {"stop", "halt"},
+            run.since(began),
+        )
+    )
+
+
+# --- drift ----------------------------------------------------------------------------------
+
+
+def drift(run: Run, attempt: Attempt, *, final: bool = False) -> None:
+    """One drift check; raises DriftError if the policy acts on what it found."""
+    detector, state, bus = attempt.drift, run.state, run.bus
+    if detector is None:
+        return
+    parts = state._parts
+    text = "".join(parts[attempt.fed_drift :])
+    attempt.fed_drift = len(parts)
+    told = bus.detailed
+    if not final and (not text or state.content_length < _SHORTEST):
+        attempt.drift.feed(text)
+        if told:
+            reason = "too_short" if text else "no_new_text"
+            run.tell(DriftCheckSkippedPayload(reason, state.token_count))
+        return
+    began = run.clock.monotonic()
+    if told:
+        run.tell(DriftCheckStartPayload(state.token_count, state.content_length))
+    result = detector.feed(text)
+    if final:
+        last = detector.finish()
+        result = last if last.detected or not result.detected else result
+    if result.detected and not told:
+        run.tell(DriftCheckStartPayload(state.token_count, state.content_length))
+    if not (result.detected or told):
+        return
+    config = detector.config
+    run.tell(
+        DriftCheckResultPayload(
+            result.detected,
+            result.confidence,
+            list(result.types),
+            dict(detector.metrics),
+            config.threshold,
+            "; ".join((result.details or {}).values()) or None,
+        )
+    )
+    if result.detected:
+        run.call(run.callbacks.on_drift, list(result.types), result.confidence)
+    run.tell(DriftCheckEndPayload(result.detected, run.since(began)))
+    if result.detected and config.policy == "retry" and result.confidence >= config.threshold:
+        kinds = ", ".join(result.types)
+        raise DriftError(
+            f"the text drifted: {kinds} (confidence {result.confidence:.2f})",
+            types=tuple(result.types),
+            confidence=result.confidence,
+        )
+
+
+# --- checkpoints ----------------------------------------------------------------------------
+
+
+def checkpoint_at_failure(run: Run, attempt: Attempt) -> None:
+    """The text so far becomes the checkpoint if it passes the rules; else the older one stays."""
+    state = run.state
+    if not state.content_length or state._checkpoint_chars == state.content_length:
+        return
+    if attempt.engine is not None:
+        try:
+            guardrails(run, attempt, "checkpoint")
+        except GuardrailError:
+            return
+        if attempt.engine.has_errors:
+            return
+    run.tell(CheckpointSavedPayload(state.content_length, state.token_count))
+    if run.callbacks.on_checkpoint is not None:
+        run.call(run.callbacks.on_checkpoint, state.checkpoint, state.token_count)
+
+
+def passes(run: Run, text: str) -> bool:
+    """Whether a checkpoint may be gone on from: no rule finds an error in it."""
+    rules = run.options.guardrails
+    if not rules or not text:
+        return True
+    engine = GuardrailEngine(rules)
+    engine.feed(text, _only(run, text))
+    return not engine.has_errors
+
+
+def _only(run: Run, text: str) -> Any:
+    state = run.state.snapshot()
+    state.cut(len(text), state._checkpoint_tokens)
+    return state

@@ -1,0 +1,236 @@
+"""The end of a run, whichever it is: completion checks, abort, the summary, the clean-up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from l0.errors import IncompleteOutputError, ZeroOutputError
+from l0.events import (
+    AbortCompletedPayload,
+    AbortRequestedPayload,
+    CompletePayload,
+    Event,
+    EventType,
+    FinalizationStartPayload,
+    SessionEndPayload,
+    SessionSummary,
+    StreamFinishedPayload,
+    UsagePayload,
+)
+from l0.guardrails import is_zero_output
+from l0.stream._attempt import Attempt
+from l0.stream._checks import drift, guardrails
+from l0.stream._recording import stop_recording
+from l0.stream._sections import close_chain, close_sections
+from l0.stream._session import Run
+from l0.stream._watchdog import Stopped
+
+log = logging.getLogger("l0")
+
+CLOSE_SECONDS = 2.0
+
+
+# --- success --------------------------------------------------------------------------------
+
+
+async def complete(run: Run, attempt: Attempt) -> list[Event]:
+    """The source has ended well: check it as a whole, tell, and give what is still to hand over."""
+    state, began = run.state, run.clock.monotonic()
+    _tell_finished(run, attempt)
+    tell_usage(run, attempt)
+    await close_upstream(run)
+    attempt.finalizing = began
+    run.tell(FinalizationStartPayload(state.token_count, state.content_length))
+    guardrails(run, attempt, "completion")
+    drift(run, attempt, final=True)
+    _check_output(run, attempt)
+    close_sections(run, attempt, success=True)
+    close_chain(run, success=True)
+    run.raw = attempt.raw
+    released, run.held = run.held, []
+    for event in released:
+        run.handed(event)
+    last = Event(
+        EventType.COMPLETE,
+        usage=state.usage,
+        finish_reason=state.finish_reason,
+    )
+    await tell_end(run, "completed", None)
+    run.handed(last)
+    return [*released, last]
+
+
+def _tell_finished(run: Run, attempt: Attempt) -> None:
+    decoder, state, said = attempt.decoder, run.state, attempt.complete
+    first = attempt.first_token
+    finish = getattr(decoder, "finish_reason", None)
+    run.tell(
+        StreamFinishedPayload(
+            attempt.number,
+            attempt.events + state.token_count - attempt.tokens_before,
+            state.token_count,
+            run.since(attempt.started),
+            finish or (said.finish_reason if said is not None else None),
+            getattr(decoder, "raw_finish_reason", None),
+            getattr(decoder, "model", None),
+            getattr(decoder, "response_id", None),
+            None if first is None else (first - attempt.started) * 1000,
+        )
+    )
+
+
+def _check_output(run: Run, attempt: Attempt) -> None:
+    state, options = run.state, run.options
+    other = attempt.tool_calls or attempt.delivered_data or attempt.delivered_messages
+    if options.detect_zero_output and not other:
+        short = state.content_length < 200  # longer texts are not all punctuation in practice
+        if not state.content_length or (short and is_zero_output(state.content)):
+            raise ZeroOutputError(
+                "the model ended without any text; detect_zero_output=False accepts that"
+            )
+    if options.on_incomplete == "retry" and state.finish_reason == "length":
+        raise IncompleteOutputError(
+            "the model stopped at its token limit (finish reason length); raise max_tokens, or "
+            "use continuation=True to go on from there"
+        )
+
+
+# --- abort ----------------------------------------------------------------------------------
+
+
+async def tell_aborted(run: Run, source: str) -> None:
+    """The run was ended from outside: close the upstream, tell, and be done."""
+    if run.ended:
+        return
+    state, began = run.state, run.clock.monotonic()
+    if not run.abort_told:
+        run.abort_told = True
+        run.tell(
+            AbortRequestedPayload(source, state.token_count, state.content_length, run.abort_reason)
+        )
+    cancelled = None
+    try:
+        await close_upstream(run)
+    except asyncio.CancelledError as error:  # the story is told to its end first
+        cancelled = error
+    run.tell(AbortCompletedPayload(state.token_count, state.content_length, run.since(began)))
+    run.call(run.callbacks.on_abort, state.token_count, state.content_length)
+    attempt, run.attempt = run.attempt, None
+    if attempt is not None:
+        tell_usage(run, attempt)
+        close_sections(run, attempt, success=False)
+    close_chain(run, success=False)
+    await tell_end(run, "cancelled" if source == "cancel" else "aborted", None)
+    if cancelled is not None:
+        raise cancelled
+
+
+# --- every ending ---------------------------------------------------------------------------
+
+
+async def tell_end(run: Run, outcome: str, error: BaseException | None) -> None:
+    """SESSION_SUMMARY, SESSION_END and, for a completed run, COMPLETE; then nothing more."""
+    state = run.state
+    await run.bus.drain()
+    duration = run.since(run.began)
+    if run.bus.active:
+        run.tell(summarize(run, outcome, error))
+    run.outcome = outcome
+    run.tell(SessionEndPayload(outcome, duration))
+    if outcome == "completed":
+        run.tell(
+            CompletePayload(
+                state.token_count,
+                state.content_length,
+                duration,
+                state.fallback_index,
+                run.attempts,
+                state.finish_reason,
+            )
+        )
+        run.call(run.callbacks.on_complete, state)
+    run.ended = True
+    state.settle()
+    await run.bus.drain()
+    await stop_recording(run)
+
+
+def summarize(run: Run, outcome: str, error: BaseException | None) -> SessionSummary:
+    """What came of the run so far."""
+    state = run.state
+    first, took = state.time_to_first_token, state.duration
+    running = run.since(run.began) if run.started else 0.0
+    return SessionSummary(
+        outcome=outcome,
+        token_count=state.token_count,
+        content_length=state.content_length,
+        duration_ms=running if took is None else took * 1000,
+        attempts=run.attempts,
+        model_retries=state.model_retry_count,
+        network_retries=state.network_retry_count,
+        fallback_index=state.fallback_index,
+        violations=len(state.violations),
+        drift_detected=state.drift_detected,
+        resumed=state.resumed,
+        usage=state.usage,
+        lost_tokens=state.lost_tokens,
+        time_to_first_token_ms=None if first is None else first * 1000,
+        finish_reason=state.finish_reason,
+        error=None if error is None else str(error),
+    )
+
+
+async def release(run: Run) -> None:
+    """Nothing of the run outlives it: the timer is called off, the upstream closed."""
+    run.watch.close()
+    run.batch.flush()
+    if run.attempt is not None:
+        await close_upstream(run)
+        run.attempt = None
+
+
+async def close_upstream(run: Run) -> None:
+    """Close what the attempt opened, in this task, waiting at most 2 s."""
+    attempt = run.attempt
+    source = attempt.source if attempt is not None else None
+    if attempt is None or source is None:
+        return
+    attempt.source = None
+    if not source.needs_closing:
+        return
+    watch = run.watch
+    total, watch.total = watch.total, float("inf")  # closing has its own limit
+    why, watch.why = watch.why, None
+    try:
+        await watch.limited(source.close(), "close", CLOSE_SECONDS)
+    except Stopped as stopped:
+        if stopped.args == ("abort",):
+            watch.why = "abort"
+        else:
+            log.warning("the upstream did not close within %s s", CLOSE_SECONDS)
+    except Exception as error:  # a provider's close must not turn one failure into another
+        log.debug("closing the upstream failed", exc_info=error)
+    finally:
+        watch.total = total
+        watch.why = watch.why or why
+
+
+def tell_usage(run: Run, attempt: Attempt) -> None:
+    """USAGE, once an attempt, if the provider reported any; also of one that failed."""
+    usage = attempt.usage
+    if usage is None and attempt.complete is not None:
+        usage = attempt.complete.usage
+    if usage is None or attempt.usage_told:
+        return
+    attempt.usage_told = True
+    run.tell(
+        UsagePayload(
+            attempt.number,
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.total_tokens,
+            usage.cached_input_tokens,
+            usage.reasoning_tokens,
+        )
+    )

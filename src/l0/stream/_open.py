@@ -1,0 +1,165 @@
+"""The beginning of a run, and of each of its attempts."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+from l0.adapters import PassthroughAdapter, bind, select_adapter, select_by_chunk
+from l0.events import (
+    AdapterDetectedPayload,
+    AdapterWrapEndPayload,
+    AdapterWrapStartPayload,
+    StreamInitPayload,
+    StreamReadyPayload,
+    TimeoutStartPayload,
+)
+from l0.stream._attempt import Attempt, AttemptInfo, _current
+from l0.stream._checks import start_checks
+from l0.stream._overlap import OverlapMatcher
+from l0.stream._recording import start_recording
+from l0.stream._session import Run
+from l0.stream._source import Source, open_source, positional
+
+
+async def begin(run: Run) -> None:
+    """First use of the stream: SESSION_START, the total timer, recording."""
+    run.began = run.clock.monotonic()
+    start_recording(run)
+    run.tell(run.start_payload())
+    run.call(run.callbacks.on_start, 1, False, False)
+    timeout = run.options.timeout
+    if timeout is not None and timeout.total is not None:
+        run.tell(TimeoutStartPayload("total", timeout.total * 1000))
+        run.watch.arm_total(timeout.total)
+
+
+async def open_attempt(run: Run) -> Attempt:
+    """Call the factory, open what it returns, choose the adapter; ends ready to wait for it."""
+    watch, state, options = run.watch, run.state, run.options
+    started = run.clock.monotonic()
+    attempt = Attempt(state.attempt, state.fallback_index, started, feed=_not_bound)
+    attempt.tokens_before, attempt.chars_before = state.token_count, state.content_length
+    run.attempt = attempt
+    run.attempts += 1
+    start_checks(run, attempt)
+    resume = run.resuming
+    if resume is not None:
+        run.resuming = None
+        attempt.resumed_from = state.content_length
+        attempt.continuation_open = attempt.resume_open = True
+        if options.continuation.deduplicate:
+            attempt.matcher = OverlapMatcher(state.content, options.continuation)
+    attempt.raw = [] if options.keep_raw else None
+    watch.enter()  # an abort or the total deadline that came meanwhile ends it here
+    run.tell(StreamInitPayload(attempt.number, attempt.fallback_index))
+    _arm_timers(run, started)
+    attempt.source = Source(None)
+    made = _call(run, resume)
+    await open_source(made, attempt.source)
+    watch.task = None
+    _bind(run, attempt, (run.clock.monotonic() - started) * 1000)
+    timeout = options.timeout
+    watch.enter()
+    assert timeout is not None
+    watch.arm("initial_token", timeout.initial_token, started)
+    return attempt
+
+
+def _not_bound(chunk: Any) -> Any:
+    raise AssertionError(f"a chunk came before its adapter was chosen: {chunk!r}")
+
+
+def _arm_timers(run: Run, started: float) -> None:
+    timeout = run.options.timeout
+    assert timeout is not None
+    for kind in ("connect", "initial_token"):
+        limit = getattr(timeout, kind)
+        if limit is not None:
+            run.tell(TimeoutStartPayload(kind, limit * 1000))
+    connect, initial = timeout.connect, timeout.initial_token
+    if connect is not None and (initial is None or connect <= initial):
+        run.watch.arm("connect", connect, started)
+    else:
+        run.watch.arm("initial_token", initial, started)
+
+
+def _call(run: Run, resume: Any) -> Any:
+    factory = run.factory
+    info = AttemptInfo(
+        attempt=run.state.attempt,
+        fallback_index=run.state.fallback_index,
+        is_retry=run.state.attempt > 1,
+        is_fallback=run.is_fallback,
+        checkpoint=run.state.content if resume is not None else "",
+        prompt=resume.prompt if resume is not None else None,
+        state=run.state,
+        errors=tuple(run.errors),
+        clock=run.clock,
+    )
+    if not callable(factory):
+        return factory  # a single-use source
+    token = _current.set(info)
+    try:
+        return factory(info) if positional(factory) else factory()
+    finally:
+        _current.reset(token)
+
+
+def _bind(run: Run, attempt: Attempt, connect_ms: float) -> None:
+    """Choose the adapter by the stream, or leave it to the first chunk."""
+    source = attempt.source
+    assert source is not None
+    began = run.clock.monotonic()
+    stream = source.items if isinstance(source.stream, list | tuple) else source.stream
+    if run.bus.active:
+        kind = type(stream)
+        run.tell(AdapterWrapStartPayload(f"{kind.__module__}.{kind.__qualname__}"))
+
+    def ready(adapter: Any, how: str) -> None:
+        items, attempt.decoder = bind(adapter, stream, run.options.adapter_options)
+        if items is not stream:
+            source.read(items)  # the adapter wraps the stream in a generator of its own
+        attempt.feed = _keeping(attempt) if attempt.raw is not None else attempt.decoder.feed
+        if type(adapter) is PassthroughAdapter and attempt.raw is None:
+            attempt.direct = str
+        if not run.bus.active:
+            return
+        run.tell(AdapterDetectedPayload(adapter.name, how))
+        run.tell(AdapterWrapEndPayload(adapter.name, run.since(began)))
+        run.tell(StreamReadyPayload(attempt.number, attempt.fallback_index, connect_ms))
+
+    def first(chunk: Any) -> Any:
+        ready(*select_by_chunk(chunk))
+        return attempt.feed(chunk)
+
+    chosen = select_adapter(stream, run.options.adapter)
+    if chosen is None:
+        attempt.feed = first
+    else:
+        ready(*chosen)
+
+
+def _keeping(attempt: Attempt) -> Any:
+    raw, feed = attempt.raw, attempt.decoder.feed
+    assert raw is not None
+
+    def keep(chunk: Any) -> Any:
+        raw.append(chunk)
+        return feed(chunk)
+
+    return keep
+
+
+async def awaited(value: Any) -> Any:
+    """The value itself, or what it gives when awaited."""
+    return await value if inspect.isawaitable(value) else value
+
+
+def running_in(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the caller is on this loop's thread, inside the loop."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

@@ -1,0 +1,204 @@
+"""Everything a run can be told, as one value."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from l0.events import Clock
+from l0.stream._callbacks import CALLBACK_KEYWORDS, Callbacks
+from l0.stream._overlap import ContinuationConfig
+from l0.stream._retry import Retry
+from l0.stream._timeout import NO_TIMEOUT, Timeout
+
+Factory = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIntervals:
+    """How often checks run, in tokens of the attempt; 0 means at completion only.
+
+    Raises:
+        ValueError: a field is no whole number, 0 or more.
+    """
+
+    guardrails: int = 5
+    drift: int = 10
+    checkpoint: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("guardrails", "drift", "checkpoint"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(
+                    f"CheckIntervals.{name} counts tokens: a whole number, 0 or more, not {value!r}"
+                )
+
+    def replace(self, **changes: Any) -> Self:
+        """The same intervals with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything `run` can be told; `run(Options(...))` and `run(...)` are the same.
+
+    See `run` for what each field means. Built values are checked and complete: `retry=None` has
+    become `Retry()`, `continuation=True` a `ContinuationConfig`.
+
+    Raises:
+        TypeError: the stream or a fallback can't be used as one, or an option is unknown.
+        ValueError: an option has a value that makes no sense; it is named.
+    """
+
+    stream: Any = None
+    fallbacks: Sequence[Any] = ()
+    guardrails: Sequence[Any] = ()
+    drift: Any = None
+    retry: Any = None
+    timeout: Timeout | None = None
+    check_intervals: CheckIntervals | None = None
+    adapter: Any = None
+    adapter_options: Any = None
+    continuation: Any = False
+    build_continuation_prompt: Callable[[str], Any] | None = None
+    deliver: str = "live"
+    detect_zero_output: bool = True
+    on_incomplete: str = "accept"
+    interceptors: Sequence[Any] = ()
+    tool_validator: Callable[..., Any] | None = None
+    tool_errors: str = "record"
+    buffer_tool_calls: bool = False
+    meta: Mapping[str, Any] | None = None
+    event_store: Any = None
+    redact: Any = True
+    monitoring: Any = None
+    token_events: bool = False
+    keep_raw: bool = False
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    on_event: Callable[..., Any] | None = None
+    clock: Clock | None = None
+    random: Callable[[], float] | None = None
+    stream_id: str | None = None
+
+    def __post_init__(self) -> None:
+        put = _putter(self)
+        put("fallbacks", _sequence("fallbacks", self.fallbacks))
+        put("guardrails", _sequence("guardrails", self.guardrails))
+        put("interceptors", _sequence("interceptors", self.interceptors))
+        put("retry", _retry(self.retry))
+        put("continuation", _continuation(self.continuation))
+        put("timeout", _instance("timeout", self.timeout, Timeout, NO_TIMEOUT))
+        put(
+            "check_intervals",
+            _instance("check_intervals", self.check_intervals, CheckIntervals, CheckIntervals()),
+        )
+        put("callbacks", _instance("callbacks", self.callbacks, Callbacks, Callbacks()))
+        _choice("deliver", self.deliver, ("live", "validated"))
+        _choice("on_incomplete", self.on_incomplete, ("accept", "retry"))
+        _choice("tool_errors", self.tool_errors, ("record", "retry"))
+        for name in ("on_event", "build_continuation_prompt", "tool_validator", "random"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                raise TypeError(f"{name} is a function to call; {value!r} is not callable")
+        for index, rule in enumerate(self.guardrails):
+            if not hasattr(rule, "start") and not hasattr(rule, "check"):
+                raise TypeError(
+                    f"guardrails[{index}] is {rule!r}; give rules, such as "
+                    "Guardrails.recommended() or [custom_pattern_rule(…)]"
+                )
+
+    def replace(self, **changes: Any) -> Options:
+        """The same options with some changed; takes the keywords of `run`."""
+        return build_options(self, **changes)
+
+
+_ALIASES = {
+    "context": "meta",
+    "drift_detector": "drift",
+    "detect_zero_tokens": "detect_zero_output",
+    "continue_from_last_known_good_token": "continuation",
+    "continue_from_last_good_token": "continuation",
+}
+_FIELDS = tuple(f.name for f in dataclasses.fields(Options))
+
+
+def build_options(base: Options | None = None, /, **keywords: Any) -> Options:
+    """Options from the keywords of `run`: fields, their aliases, and single callbacks.
+
+    Raises:
+        TypeError: a keyword is unknown; the nearest known one is named.
+    """
+    fields: dict[str, Any] = {}
+    callbacks: dict[str, Any] = {}
+    for name, value in keywords.items():
+        known = _ALIASES.get(name, name)
+        if known in CALLBACK_KEYWORDS and known != "on_event":
+            callbacks[CALLBACK_KEYWORDS[known]] = value
+        elif known in _FIELDS:
+            if known in fields:
+                raise TypeError(f"{name} is another name of {known}, which is given too")
+            fields[known] = value
+        else:
+            raise TypeError(_unknown(name))
+    if callbacks:
+        given = fields.get("callbacks") or (base.callbacks if base else Callbacks())
+        fields["callbacks"] = dataclasses.replace(given, **callbacks)
+    return Options(**fields) if base is None else dataclasses.replace(base, **fields)
+
+
+def _unknown(name: str) -> str:
+    known = (*_FIELDS, *_ALIASES, *CALLBACK_KEYWORDS)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else f"; options are {', '.join(_FIELDS)}"
+    return f"unknown option {name!r}{hint}"
+
+
+def _putter(options: Options) -> Callable[[str, Any], None]:
+    return lambda name, value: object.__setattr__(options, name, value)
+
+
+def _sequence(name: str, value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
+        raise TypeError(f"{name} is a list; write [{value!r}]")
+    return tuple(value)
+
+
+def _retry(value: Any) -> Retry:
+    if value is None:
+        return Retry()
+    if value is False:
+        return Retry.none()
+    if isinstance(value, Retry):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise TypeError(f"retry is a policy; write Retry(attempts={value})")
+    raise TypeError(f"retry is a Retry, None for the default or False for none; not {value!r}")
+
+
+def _continuation(value: Any) -> ContinuationConfig | None:
+    if value is True:
+        return ContinuationConfig()
+    if value is None or value is False:
+        return None
+    if isinstance(value, ContinuationConfig):
+        return value if value.enabled else None
+    raise TypeError(f"continuation is True, False or a ContinuationConfig; not {value!r}")
+
+
+def _instance(name: str, value: Any, cls: type, default: Any) -> Any:
+    if value is None:
+        return default
+    if not isinstance(value, cls):
+        raise TypeError(f"{name} is a {cls.__name__}, such as {cls.__name__}(); not {value!r}")
+    return value
+
+
+def _choice(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} is one of {', '.join(map(repr, known))}; not {value!r}")

@@ -1,0 +1,370 @@
+"""After an attempt has failed: close, tell, decide, wait; then the next attempt, or the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from l0.errors import (
+    AllStreamsExhaustedError,
+    Classification,
+    DeadlineError,
+    Error,
+    ErrorCategory,
+    NetworkErrorType,
+    StreamTimeoutError,
+    classify,
+    failure_type,
+    retry_after,
+)
+from l0.events import (
+    AttemptStartPayload,
+    ConnectionDroppedPayload,
+    ErrorPayload,
+    Event,
+    FallbackModelSelectedPayload,
+    FallbackStartPayload,
+    NetworkErrorPayload,
+    RetryAttemptPayload,
+    RetryFnErrorPayload,
+    RetryFnResultPayload,
+    RetryFnStartPayload,
+    RetryStartPayload,
+    TimeoutTriggeredPayload,
+)
+from l0.stream._checks import checkpoint_at_failure
+from l0.stream._decide import Ledger, counts_toward_limit, halts, reason_of, refusal
+from l0.stream._finish import close_upstream, tell_aborted, tell_end, tell_usage
+from l0.stream._open import awaited
+from l0.stream._resume import prepare, resumable, tell_resume
+from l0.stream._retry import Retry, RetryContext, delay
+from l0.stream._sections import close_chain, close_sections
+from l0.stream._session import Run
+from l0.stream._watchdog import Stopped, timeout_kind
+
+log = logging.getLogger("l0")
+
+_ENDINGS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit, Stopped)
+
+
+@dataclass(slots=True)
+class _Plan:
+    action: str  # retry, fallback or halt
+    reason: str
+    found: Classification
+    wait: float = 0.0
+    retry_after: float | None = None
+
+
+async def recover(run: Run, failure: BaseException) -> Event | None:
+    """Make the next attempt ready, giving the consumer's restart event if there is one.
+
+    Raises what ends the run: the failure itself, or AllStreamsExhaustedError.
+    """
+    if run.ended:
+        raise failure
+    while True:
+        if run.watch.stray:
+            await run.watch.absorb()
+        if isinstance(failure, _ENDINGS) or not isinstance(failure, Exception):
+            await _stop(run, failure)
+            raise failure
+        try:
+            plan = await _settle(run, failure)
+            if plan.action == "retry":
+                return await _retry(run, plan)
+            if plan.action == "fallback":
+                return await _fall_back(run, failure, plan)
+        except (*_ENDINGS, DeadlineError) as again:
+            if again is failure:
+                raise
+            failure, run.attempt = again, None
+            continue
+        await _give_up(run, failure, plan)
+
+
+async def _stop(run: Run, failure: BaseException) -> None:
+    """The run was ended from outside: by an abort, by leaving it, by cancelling its task."""
+    if isinstance(failure, Stopped):
+        source = "user"
+    elif isinstance(failure, GeneratorExit):
+        source = "exit"
+    else:
+        source = "cancel"
+    await tell_aborted(run, source)
+
+
+# --- telling what happened ------------------------------------------------------------------
+
+
+async def _settle(run: Run, failure: Exception) -> _Plan:
+    attempt = run.attempt
+    if isinstance(failure, StreamTimeoutError) and run.watch.elapsed:
+        _tell_timeout(run, failure)
+    await close_upstream(run)
+    found = _classified(run, failure)
+    if attempt is not None:
+        tell_usage(run, attempt)
+    if found.category is ErrorCategory.NETWORK:
+        _tell_network(run, failure, found)
+    if attempt is not None:
+        close_sections(run, attempt, success=False)
+        if resumable(run, found):
+            checkpoint_at_failure(run, attempt)
+        run.attempt = None
+    run.errors.append(failure)
+    plan = await _decide(run, failure, found)
+    _tell_error(run, failure, plan)
+    return plan
+
+
+def _classified(run: Run, failure: Exception) -> Classification:
+    found, state, attempt = classify(failure), run.state, run.attempt
+    if found.network_type is NetworkErrorType.CONNECTION_DROPPED and not (
+        attempt and attempt.alive
+    ):
+        found = found.replace(network_type=NetworkErrorType.NO_BYTES)
+    if isinstance(failure, Error):
+        failure.context = failure.context.replace(
+            partial_text=state.content,
+            checkpoint=state.checkpoint or None,
+            token_count=state.token_count,
+            content_length=state.content_length,
+            model_retry_count=state.model_retry_count,
+            network_retry_count=state.network_retry_count,
+            fallback_index=state.fallback_index,
+            attempt=state.attempt,
+            stream_id=run.bus.stream_id,
+        )
+    return found
+
+
+def _tell_timeout(run: Run, failure: StreamTimeoutError) -> None:
+    kind = timeout_kind(failure)
+    elapsed, run.watch.elapsed = run.watch.elapsed * 1000, 0.0
+    configured = getattr(run.options.timeout, kind, None) or 0.0
+    run.tell(TimeoutTriggeredPayload(kind, configured * 1000, elapsed, run.state.token_count))
+    run.call(run.callbacks.on_timeout, kind, elapsed)
+
+
+def _tell_network(run: Run, failure: Exception, found: Classification) -> None:
+    state, kind = run.state, str(found.network_type or "unknown")
+    run.tell(
+        NetworkErrorPayload(
+            str(failure),
+            type(failure).__name__,
+            kind,
+            found.category is not ErrorCategory.FATAL,
+            state.attempt,
+            state.token_count,
+            getattr(failure, "code", None) if isinstance(failure, OSError) else None,
+            found.status,
+        )
+    )
+    mid = run.attempt is not None and run.attempt.alive
+    if mid:
+        run.tell(ConnectionDroppedPayload(kind, state.token_count, state.content_length))
+    if run.dropped_at is None:
+        run.dropped_at = run.clock.monotonic()
+    run.dropped_mid = run.dropped_mid or mid
+    run.network_failures += 1
+
+
+def _tell_error(run: Run, failure: Exception, plan: _Plan) -> None:
+    state, policy, found = run.state, run.options.retry, plan.found
+    fallbacks = len(run.chain) - 1
+    code = getattr(failure, "code", None)
+    run.tell(
+        ErrorPayload(
+            error=str(failure),
+            error_type=type(failure).__name__,
+            category=found.category.value,
+            failure_type=str(failure_type(failure, found)),
+            recovery_strategy=plan.action,
+            policy={
+                "retry_enabled": policy.max_retries > 0,
+                "fallback_enabled": fallbacks > 0,
+                "max_retries": policy.max_retries,
+                "max_fallbacks": fallbacks,
+                "attempt": state.attempt,
+                "fallback_index": state.fallback_index,
+            },
+            attempt=state.attempt,
+            token_count=state.token_count,
+            content_length=state.content_length,
+            error_code=str(code) if isinstance(code, str) else None,
+            status=found.status,
+            retry_after_ms=None if plan.retry_after is None else plan.retry_after * 1000,
+        )
+    )
+    will = (plan.action == "retry", plan.action == "fallback")
+    run.call(run.callbacks.on_error, failure, *will)
+
+
+# --- deciding -------------------------------------------------------------------------------
+
+
+async def _decide(run: Run, failure: Exception, found: Classification) -> _Plan:
+    if halts(failure):
+        return _Plan("halt", "halts", found)
+    policy, ledger = run.options.retry, run.ledger
+    single = not callable(run.factory)
+    reason = refusal(failure, found, policy, ledger, single_use=single)
+    plan = _Plan("retry", reason_of(found), found, retry_after=retry_after(failure))
+    if reason is None and policy.should_retry is not None:
+        reason = await _ask(run, failure, found)
+    if reason is None:
+        reason = await _set_wait(run, failure, plan)
+    if reason is None:
+        return plan
+    more = run.state.fallback_index + 1 < len(run.chain)
+    plan.action, plan.reason = ("fallback" if more else "halt"), reason
+    return plan
+
+
+async def _ask(run: Run, failure: Exception, found: Classification) -> str | None:
+    """The caller's `should_retry`; it may veto, never force."""
+    policy: Retry = run.options.retry
+    assert policy.should_retry is not None
+    attempt, category, began = run.ledger.retries + 1, found.category.value, run.clock.monotonic()
+    run.tell(RetryFnStartPayload(attempt, category))
+    try:
+        answer = policy.should_retry(failure, run.state, attempt, found.category)
+        wanted = bool(await run.watch.limited(_await(answer), "", None))
+    except (*_ENDINGS, DeadlineError):
+        raise
+    except Exception as error:  # the caller's hook failed, which is a veto
+        log.debug("should_retry failed", exc_info=error)
+        run.tell(RetryFnErrorPayload(attempt, str(error), run.since(began)))
+        return "vetoed"
+    run.tell(RetryFnResultPayload(attempt, category, wanted, wanted, run.since(began)))
+    return None if wanted else "vetoed"
+
+
+async def _await(value: Any) -> Any:
+    return await awaited(value)
+
+
+async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:
+    """How long to wait; or why it would be too long."""
+    policy: Retry = run.options.retry
+    found, ledger, state = plan.found, run.ledger, run.state
+    counted = counts_toward_limit(found.category)
+    n = ledger.budgeted if counted else ledger.retries - ledger.budgeted
+    wait = delay(policy, n, network_type=found.network_type, random=run.random)
+    if policy.calculate_delay is not None:
+        network = found.category is ErrorCategory.NETWORK
+        context = RetryContext(
+            attempt=ledger.retries + 1,
+            error=failure,
+            category=found.category,
+            reason=found.reason,
+            network_type=found.network_type,
+            is_network=network,
+            model_retry_count=state.model_retry_count,
+            network_retry_count=state.network_retry_count,
+            total_retries=state.retry_attempts,
+            base_delay=policy.base_delay,
+            max_delay=policy.network_max_delay if network else policy.max_delay,
+            default_delay=wait,
+            retry_after=plan.retry_after,
+            state=state,
+        )
+        wait = await _calculated(run, policy, context)
+    if plan.retry_after is not None:
+        if plan.retry_after > policy.max_retry_after:
+            return "retry_after_too_long"
+        wait = max(wait, plan.retry_after)
+    if run.clock.monotonic() + wait > run.watch.total:
+        return "deadline"
+    plan.wait = wait
+    return None
+
+
+async def _calculated(run: Run, policy: Retry, context: RetryContext) -> float:
+    assert policy.calculate_delay is not None
+    try:
+        answer = policy.calculate_delay(context)
+        seconds = await run.watch.limited(_await(answer), "", None)
+        if seconds is not None and math.isfinite(seconds) and seconds >= 0:
+            return float(seconds)
+        log.debug("calculate_delay gave %r; the default stands", seconds)
+    except (*_ENDINGS, DeadlineError):
+        raise
+    except Exception as error:  # the caller's hook failed; the default delay stands
+        log.debug("calculate_delay failed", exc_info=error)
+    return context.default_delay
+
+
+# --- what comes next ------------------------------------------------------------------------
+
+
+async def _retry(run: Run, plan: _Plan) -> Event | None:
+    policy, ledger, state = run.options.retry, run.ledger, run.state
+    ledger.record(plan.found.category)
+    if not run.retry_open:
+        run.retry_open = True
+        run.tell(RetryStartPayload(policy.attempts, policy.max_retries))
+    network = plan.found.network_type
+    run.tell(
+        RetryAttemptPayload(
+            ledger.retries,
+            policy.attempts,
+            plan.reason,
+            plan.found.category.value,
+            plan.wait * 1000,
+            counts_toward_limit(plan.found.category),
+            None if network is None else network.value,
+            None if plan.retry_after is None else plan.retry_after * 1000,
+        )
+    )
+    run.call(run.callbacks.on_retry, ledger.retries, plan.reason)
+    if plan.wait > 0:
+        await run.watch.limited(run.clock.sleep(plan.wait), "", None)
+    run.tell(AttemptStartPayload(state.attempt + 1, state.fallback_index, run.is_fallback))
+    run.call(run.callbacks.on_start, state.attempt, True, run.is_fallback)
+    return await _go_on(run, plan, plan.reason)
+
+
+async def _fall_back(run: Run, failure: Exception, plan: _Plan) -> Event | None:
+    close_chain(run, success=False, reason=plan.reason, error=str(failure))
+    index, reason = run.state.fallback_index + 1, reason_of(plan.found)
+    run.ledger = Ledger()
+    run.fallback_open = True
+    run.tell(FallbackStartPayload(index - 1, index, reason))
+    run.tell(FallbackModelSelectedPayload(index, reason))
+    run.call(run.callbacks.on_fallback, index - 1, reason)
+    run.call(run.callbacks.on_start, 1, False, True)
+    return await _go_on(run, plan, reason)
+
+
+async def _go_on(run: Run, plan: _Plan, reason: str) -> Event | None:
+    resume = None
+    if resumable(run, plan.found):
+        resume = await run.watch.limited(prepare(run), "", None)
+    if resume is not None:
+        tell_resume(run, resume)
+    run.resuming = resume
+    return run.cut(0 if resume is None else len(resume.checkpoint), reason)
+
+
+async def _give_up(run: Run, failure: Exception, plan: _Plan) -> None:
+    close_chain(run, success=False, reason=plan.reason, error=str(failure))
+    final: Exception = failure
+    if len(run.chain) > 1 and not halts(failure):
+        final = AllStreamsExhaustedError(
+            f"all {len(run.chain)} streams failed; the last error: {failure}",
+            errors=tuple(run.errors),
+        )
+        final.__cause__ = failure
+    elif run.attempts > 1 or run.errors:
+        failure.add_note(
+            f"l0: {run.attempts} attempt{'s' if run.attempts > 1 else ''}, no retry because: "
+            f"{plan.reason}; stream {run.bus.stream_id}"
+        )
+    run.error = final
+    await tell_end(run, "failed", final)
+    raise final

@@ -1,0 +1,76 @@
+"""The loop of a run: pull, fold, check, emit, yield.
+
+Retrying, falling back, resuming, checking and finishing stand around it, each in its own module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from l0.events import Event, EventType
+from l0.stream._accept import accept, end_of_source
+from l0.stream._checks import attend
+from l0.stream._finish import complete, release
+from l0.stream._open import begin, open_attempt
+from l0.stream._recover import recover
+from l0.stream._session import Run
+from l0.stream._watchdog import INF, Stopped, task_reader
+
+
+async def drive(run: Run) -> AsyncGenerator[Event, None]:
+    """One turn of the outer loop an attempt, one turn of the inner loop a chunk."""
+    state, watch, token, parts = run.state, run.watch, EventType.TOKEN, run.state._parts
+    monotonic, current = run.clock.monotonic, task_reader(asyncio.get_running_loop())
+    timeout = run.options.timeout
+    gap = (timeout.inter_token if timeout is not None else None) or INF
+    try:
+        await begin(run)
+        while True:
+            try:
+                attempt = await open_attempt(run)
+                feed, direct, plain = attempt.feed, attempt.direct, attempt.plain
+                length, count = state.content_length, state.token_count
+                async for chunk in attempt.source.items:  # type: ignore[union-attr]
+                    watch.task = None
+                    out = chunk if chunk.__class__ is direct else feed(chunk)
+                    if out.__class__ is str and plain and out:  # the common case, in line
+                        event = Event(token, out, length)
+                        parts.append(out)
+                        state.content_length = length = length + len(out)
+                        state.token_count = count = count + 1
+                        if count >= attempt.due:
+                            attend(run, attempt, event)
+                        yield event
+                        state._last_mono = now = monotonic()
+                        watch.deadline = now + gap
+                    else:
+                        for event in accept(run, attempt, out):
+                            run.handed(event)
+                            yield event
+                        if attempt.complete is not None:
+                            break
+                        if out is not None:
+                            watch.deadline = monotonic() + gap
+                        feed, direct, plain = attempt.feed, attempt.direct, attempt.plain
+                        length, count = state.content_length, state.token_count
+                    if watch.why is not None:
+                        raise watch.verdict()
+                    watch.task = task = current()
+                    watch.baseline = task.cancelling()  # type: ignore[union-attr]
+                watch.task = None
+                for event in end_of_source(run, attempt):
+                    run.handed(event)
+                    yield event
+                for event in await complete(run, attempt):
+                    yield event
+                return
+            except BaseException as raised:  # whatever it is, the upstream has to be closed
+                restart = await recover(run, watch.translate(raised))
+            if restart is not None:
+                run.handed(restart)
+                yield restart
+    except Stopped:
+        return
+    finally:
+        await release(run)

@@ -1,0 +1,297 @@
+"""What `run` gives back: a stream that may be awaited, iterated, entered and read."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from types import TracebackType
+from typing import Any, Self
+
+from l0.errors import ErrorContext, FeatureNotEnabledError, StreamAbortedError
+from l0.events import Event, EventType, RuntimeState, SessionSummary, State, ToolCall, Usage
+from l0.stream._finish import summarize, tell_aborted
+from l0.stream._open import running_in
+from l0.stream._options import Options
+from l0.stream._runtime import drive
+from l0.stream._session import Run
+from l0.stream._tools import call_tool
+
+
+class Stream:
+    """One reliable stream for one consumer; nothing is opened before its first use.
+
+    Iterate it for events, or `read()` it for the text. Leaving a bare `async for` early closes the
+    provider's connection at once; to break off and go on later, iterate inside `async with`.
+
+    Example:
+        >>> import asyncio, l0
+        >>> asyncio.run(l0.run(lambda: ["Hel", "lo"]).read())
+        'Hello'
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._run = Run(options)
+        self._generator: weakref.ref[AsyncGenerator[Event, None]] | None = None
+        self._held: AsyncGenerator[Event, None] | None = None  # inside `async with`, `anext`
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closer: asyncio.Task[None] | None = None
+        self._lock = threading.Lock()
+        self._abort_asked = False
+
+    # --- using it ---
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._itself().__await__()
+
+    async def _itself(self) -> Self:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        generator = self._live()
+        if generator is None and self._generator is None:
+            generator = self._start()
+        return self._over() if generator is None else generator
+
+    async def __anext__(self) -> Event:
+        if self._held is None:
+            self._held = self._live() or (self._start() if self._generator is None else None)
+        if self._held is None:
+            return await anext(self._over())
+        return await anext(self._held)
+
+    async def __aenter__(self) -> Self:
+        if self._generator is None:
+            self._held = self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def read(self) -> str:
+        """Drain the stream and give the text that stands.
+
+        Repeatable; after a failure the same error is raised every time, never partial text.
+
+        Raises:
+            StreamAbortedError: the run was aborted; `partial_text` holds what had come.
+        """
+        async for _ in self:
+            pass
+        run = self._run
+        if run.outcome == "completed":
+            return run.state.content
+        raise self._aborted()
+
+    async def aclose(self) -> None:
+        """End the run, as leaving `async with` does; after the end it changes nothing."""
+        generator, self._held = self._live(), None
+        if generator is not None:
+            await generator.aclose()
+        elif self._generator is None:
+            self._abort_asked = True
+        if self._closer is not None:
+            await asyncio.wait({self._closer})
+
+    # --- starting ---
+
+    def _start(self) -> AsyncGenerator[Event, None]:
+        run = self._run
+        self._loop = asyncio.get_running_loop()
+        run.started = True
+        if self._abort_asked:
+            run.watch.why = "abort"
+        generator = drive(run)
+        self._generator = weakref.ref(generator)
+        return generator
+
+    def _live(self) -> AsyncGenerator[Event, None] | None:
+        return self._generator() if self._generator is not None else None
+
+    async def _over(self) -> AsyncGenerator[Event, None]:
+        """What iterating gives once the run is over: nothing, or its failure again."""
+        if self._closer is not None:
+            await asyncio.wait({self._closer})
+        while not self._run.ended:  # noqa: ASYNC110  left early; its clean-up is on its way
+            await asyncio.sleep(0)
+        if self._run.error is not None:
+            raise self._run.error
+        for event in ():
+            yield event
+
+    def _aborted(self) -> StreamAbortedError:
+        run = self._run
+        if run.error is None:
+            reason = f": {run.abort_reason}" if run.abort_reason else ""
+            state = run.state
+            run.error = StreamAbortedError(
+                f"the stream was {run.outcome or 'aborted'} after {state.token_count} tokens"
+                f"{reason}; `state.content` holds what had come",
+                ErrorContext(
+                    partial_text=state.content,
+                    checkpoint=state.checkpoint or None,
+                    token_count=state.token_count,
+                    content_length=state.content_length,
+                    stream_id=run.bus.stream_id,
+                ),
+            )
+        assert isinstance(run.error, StreamAbortedError)
+        return run.error
+
+    # --- aborting ---
+
+    def abort(self, reason: str | None = None) -> None:
+        """End the run now, from any task or thread, before its start too; the text so far stays.
+
+        The provider's connection is closed, iteration stops, `read()` raises StreamAbortedError.
+        Idempotent; has no effect after the end.
+        """
+        with self._lock:
+            if self._abort_asked or self._run.ended:
+                return
+            self._abort_asked = True
+            self._run.abort_reason = reason
+        loop = self._loop
+        if loop is None:
+            return  # honoured at first use
+        if running_in(loop):
+            self._interrupt()
+        else:
+            loop.call_soon_threadsafe(self._interrupt)
+
+    def _interrupt(self) -> None:
+        run, generator = self._run, self._live()
+        if run.ended:
+            return
+        idle = generator is not None and not generator.ag_running  # type: ignore[attr-defined]
+        if not idle or run.watch.task is not None:
+            run.watch.interrupt("abort")  # it waits, or will before it next does
+            return
+        # The consumer holds a token and may never come back: end the run beside it.
+        assert self._loop is not None
+        self._closer = self._loop.create_task(self._close_idle())
+
+    async def _close_idle(self) -> None:
+        run = self._run
+        await tell_aborted(run, "user")
+        run.watch.why = "abort"
+
+    # --- reading what is known ---
+
+    @property
+    def state(self) -> State:
+        """What is true of the run so far; the same object before, during and after."""
+        return self._run.state
+
+    @property
+    def errors(self) -> list[Exception]:
+        """The failures so far, one a failed attempt; a live list."""
+        return self._run.errors
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the run, if it failed."""
+        return self._run.error
+
+    @property
+    def stream_id(self) -> str:
+        """The run's id, under which the log keeps it."""
+        return self._run.bus.stream_id
+
+    @property
+    def usage(self) -> Usage:
+        """What the run cost so far, failed attempts included."""
+        return self._run.state.usage
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped: stop, length, tool_calls, content_filter, pause, error, other."""
+        return self._run.state.finish_reason
+
+    @property
+    def phase(self) -> RuntimeState:
+        """Where the run is."""
+        return self._run.state.phase
+
+    @property
+    def telemetry(self) -> Any:
+        """What `monitoring=` measured; None without it."""
+        return self._run.telemetry
+
+    @property
+    def outcome(self) -> str | None:
+        """completed, failed, aborted or cancelled; None while the run goes on."""
+        return self._run.outcome
+
+    @property
+    def options(self) -> Options:
+        """What the run was told."""
+        return self._run.options
+
+    @property
+    def stream(self) -> Self:
+        """The stream itself: `result` and `result.stream` are the same thing."""
+        return self
+
+    def summary(self) -> SessionSummary:
+        """What came of the run, or has come so far."""
+        return summarize(self._run, self._run.outcome or "unfinished", self._run.error)
+
+    async def raw(self) -> list[Any]:
+        """The provider's chunks of the attempt that stands.
+
+        Raises:
+            FeatureNotEnabledError: the run was not told to keep them.
+        """
+        if not self._run.options.keep_raw:
+            raise FeatureNotEnabledError(
+                "provider chunks are not kept; ask for them with run(keep_raw=True)"
+            )
+        await self.read()
+        return list(self._run.raw or ())
+
+    async def call_tool(self, call: ToolCall, fn: Callable[..., Any]) -> Any:
+        """Execute a tool call the model asked for: `fn(**call.arguments)`, sync or async.
+
+        The log tells of it as TOOL_START, TOOL_RESULT or TOOL_ERROR, and TOOL_COMPLETED.
+        """
+        return await call_tool(self._run, call, fn)
+
+    def subscribe(self, handler: Callable[[Any], Any], types: Any = None) -> Callable[[], None]:
+        """Call `handler` for each observability event; gives a function that ends it."""
+        return self._run.bus.subscribe(handler, types)
+
+    def __repr__(self) -> str:
+        state = self._run.state
+        status = self._run.outcome or state.phase.value
+        return f"<Stream {self.stream_id} {status}, {state.token_count} tokens>"
+
+
+async def consume_stream(source: Any) -> str:
+    """The text of any async iterator of events, obeying restarts.
+
+    Example:
+        >>> import asyncio, l0
+        >>> asyncio.run(consume_stream(l0.run(lambda: ["a", "b"])))
+        'ab'
+    """
+    text = ""
+    async for event in source:
+        if event.type is EventType.TOKEN:
+            text += event.text or ""
+        elif event.type is EventType.RESTART:
+            text = text[: event.kept_chars]
+    return text
+
+
+async def get_text(result: Any) -> str:
+    """The text of a stream, or of any async iterator of events."""
+    if isinstance(result, Stream):
+        return await result.read()
+    return await consume_stream(result)

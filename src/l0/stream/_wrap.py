@@ -1,0 +1,182 @@
+"""Make what you have reliable: a factory, an open stream, or a provider's whole client."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Self
+
+from l0.adapters import ACTIVITY
+from l0.errors import InvalidStreamError
+from l0.events import Event
+from l0.stream._attempt import AttemptInfo
+from l0.stream._options import build_options
+from l0.stream._prompt import continue_messages
+from l0.stream._run import run
+from l0.stream._stream import Stream
+
+_RESOURCES = {"chat": ("completions",), "responses": (), "messages": ()}
+
+
+def wrap(x: Any, /, **options: Any) -> Any:
+    """Make a factory, a stream or a client reliable; takes the options of `run`.
+
+    A callable gives what `run` gives. An async iterator or awaitable gives a stream of one attempt
+    (it can't be opened again; fallbacks still apply). A client with `chat.completions`, `responses`
+    or `messages` gives one that looks the same, whose `create(..., stream=True)` returns a
+    `Stream`; its own retries are switched off.
+
+    Raises:
+        InvalidStreamError: the client is synchronous; the asynchronous one is named.
+        TypeError: it is none of these, or an option is unknown.
+
+    Example:
+        >>> import asyncio, l0
+        >>> asyncio.run(l0.wrap(lambda: ["Hel", "lo"]).read())
+        'Hello'
+    """
+    if _is_client(x):
+        _refuse_synchronous(x)
+        return WrappedClient(x, options)
+    if callable(x) or hasattr(x, "__aiter__") or inspect.isawaitable(x):
+        return run(x, **options)
+    if hasattr(x, "__aenter__"):
+        return run(x, **options)
+    raise TypeError(
+        f"wrap takes a function, an async stream or a client such as AsyncOpenAI(); not {x!r}"
+    )
+
+
+def _is_client(x: Any) -> bool:
+    if isinstance(x, type) or inspect.isfunction(x):
+        return False
+    completions = getattr(getattr(x, "chat", None), "completions", None)
+    return any(
+        hasattr(resource, "create")
+        for resource in (completions, getattr(x, "responses", None), getattr(x, "messages", None))
+    )
+
+
+def _refuse_synchronous(client: Any) -> None:
+    names = [cls.__name__ for cls in type(client).__mro__]
+    root = type(client).__module__.partition(".")[0]
+    if root in {"openai", "anthropic"} and not any(name.startswith("Async") for name in names):
+        name = type(client).__name__
+        raise InvalidStreamError(
+            f"{name} is synchronous: it would block the event loop and could not be aborted; "
+            f"use {root}.Async{name}() instead"
+        )
+
+
+class WrappedClient:
+    """A provider's client whose streams are reliable; everything else is the client's own.
+
+    `create(..., stream=True)` returns a `Stream`; without `stream` it is one awaited call under the
+    same retries, timeouts and fallbacks, and its result is untouched.
+
+    Attributes:
+        unwrapped: the client as it was given.
+    """
+
+    def __init__(self, client: Any, options: dict[str, Any]) -> None:
+        build_options(None, stream=list, **options)  # unknown or bad options are told here
+        self.unwrapped = client
+        self._options = options
+        configure = getattr(client, "with_options", None)
+        self._client = configure(max_retries=0) if callable(configure) else client
+
+    def with_options(self, **options: Any) -> WrappedClient:
+        """The same client with some l0 options changed."""
+        return WrappedClient(self.unwrapped, {**self._options, **options})
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        if name in _RESOURCES:
+            return _Resource(value, _RESOURCES[name], self._options)
+        return value
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._client.__aexit__(*exc)
+
+    def __repr__(self) -> str:
+        return f"<l0.wrap({type(self.unwrapped).__name__})>"
+
+
+class _Resource:
+    """`client.chat`, `client.chat.completions`, `client.responses`, `client.messages`."""
+
+    def __init__(self, resource: Any, path: tuple[str, ...], options: dict[str, Any]) -> None:
+        self._resource, self._path, self._options = resource, path, options
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._resource, name)
+        if self._path and name == self._path[0]:
+            return _Resource(value, self._path[1:], self._options)
+        if name == "create" and not self._path:
+            return _Create(value, self._options)
+        return value
+
+
+class _Create:
+    """The `create` of a resource."""
+
+    def __init__(self, create: Any, options: dict[str, Any]) -> None:
+        self._create, self._options = create, options
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        def factory(info: AttemptInfo) -> Any:
+            return self._create(*args, **_continued(kwargs, info))
+
+        if kwargs.get("stream"):
+            return run(factory, **self._options)
+        return _call(factory, self._options)
+
+
+def _continued(kwargs: dict[str, Any], info: AttemptInfo) -> dict[str, Any]:
+    """The request, asked to go on where the text broke off, if it did."""
+    if not info.checkpoint:
+        return kwargs
+    for name in ("messages", "input"):
+        messages = kwargs.get(name)
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        if messages is not None:
+            more = continue_messages(messages, info.checkpoint, prompt=info.prompt)
+            return {**kwargs, name: more}
+    return kwargs
+
+
+async def _call(factory: Any, options: dict[str, Any]) -> Any:
+    """One call without streaming, as a run of one item."""
+    answer = _Answer()
+
+    async def once(info: AttemptInfo) -> Any:
+        return [await factory(info)]
+
+    settings = {**options, "adapter": answer, "detect_zero_output": False}
+    stream: Stream = run(once, **settings)
+    await stream.read()
+    return answer.value
+
+
+class _Answer:
+    """An adapter that keeps the one item it is given, untouched."""
+
+    name = "answer"
+    usage = finish_reason = raw_finish_reason = model = response_id = None
+
+    def __init__(self) -> None:
+        self.value: Any = None
+
+    def decoder(self, options: Any = None, stream: Any = None) -> _Answer:  # noqa: ARG002
+        return self
+
+    def feed(self, chunk: Any) -> Any:
+        self.value = chunk
+        return ACTIVITY
+
+    def finish(self) -> tuple[Event, ...]:
+        return ()
