@@ -112,8 +112,8 @@ def set_up() -> list[Case]:
             await base()
 
     return [
-        Case("raw, 1000 × 1 token", many_raw, 1000),
-        Case("core, 1000 × 1 token", many, 1000, "raw, 1000 × 1 token"),
+        Case("raw, 1000 x 1 token", many_raw, 1000),
+        Case("core, 1000 x 1 token", many, 1000, "raw, 1000 x 1 token"),
     ]
 
 
@@ -171,7 +171,7 @@ def _client(body: bytes) -> Any:
     import httpx2
     import openai
 
-    def answer(request: Any) -> Any:
+    def answer(_: Any) -> Any:
         return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=body)
 
     return openai.AsyncOpenAI(

@@ -68,7 +68,9 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
 
 def show(rows: list[dict[str, object]]) -> None:
     """The table."""
-    print(f"{'scenario':<30}{'µs/token':>9}  {'ratio (q1, median, q3)':<24}{'µs over (median)':>17}")
+    print(
+        f"{'scenario':<30}{'µs/token':>9}  {'ratio (q1, median, q3)':<24}{'µs over (median)':>17}"
+    )
     for row in rows:
         line = f"{row['name']:<30}{row['us_per_token']:>9.3f}"
         if "ratio" in row:

@@ -17,40 +17,149 @@ from typing import TYPE_CHECKING, Any
 from l0._version import __version__
 
 if TYPE_CHECKING:
-    from l0 import adapters, errors, events, guardrails, notebook, stream, testing
-    from l0.guardrails import Guardrails
-    from l0.events import Event, State
-    from l0.stream import CheckIntervals, Retry, Timeout, run, run_sync, wrap
+    from l0 import adapters as adapters
+    from l0 import errors as errors
+    from l0 import events as events
+    from l0 import guardrails as guardrails
+    from l0 import notebook as notebook
+    from l0 import stream as stream
+    from l0 import testing as testing
+    from l0.adapters import Adapter as Adapter
+    from l0.adapters import detect_adapter as detect_adapter
+    from l0.adapters import register_adapter as register_adapter
+    from l0.errors import Error as Error
+    from l0.errors import ErrorCategory as ErrorCategory
+    from l0.errors import ErrorCode as ErrorCode
+    from l0.errors import L0Error as L0Error
+    from l0.errors import categorize_error as categorize_error
+    from l0.errors import is_l0_error as is_l0_error
+    from l0.events import Event as Event
+    from l0.events import EventBus as EventBus
+    from l0.events import EventType as EventType
+    from l0.events import GuardrailViolation as GuardrailViolation
+    from l0.events import ObservabilityEvent as ObservabilityEvent
+    from l0.events import ObservabilityEventType as ObservabilityEventType
+    from l0.events import State as State
+    from l0.events import from_json as from_json
+    from l0.events import open_store as open_store
+    from l0.events import replay as replay
+    from l0.events import replay_source as replay_source
+    from l0.events import schema_of as schema_of
+    from l0.events import to_dict as to_dict
+    from l0.events import to_json as to_json
+    from l0.events import verify as verify
+    from l0.guardrails import DriftConfig as DriftConfig
+    from l0.guardrails import DriftDetector as DriftDetector
+    from l0.guardrails import GuardrailRule as GuardrailRule
+    from l0.guardrails import Guardrails as Guardrails
+    from l0.guardrails import check_guardrails as check_guardrails
+    from l0.guardrails import custom_pattern_rule as custom_pattern_rule
+    from l0.guardrails import json_rule as json_rule
+    from l0.guardrails import latex_rule as latex_rule
+    from l0.guardrails import markdown_rule as markdown_rule
+    from l0.guardrails import pattern_rule as pattern_rule
+    from l0.guardrails import recommended_guardrails as recommended_guardrails
+    from l0.guardrails import repetition_rule as repetition_rule
+    from l0.guardrails import stall_rule as stall_rule
+    from l0.guardrails import strict_guardrails as strict_guardrails
+    from l0.guardrails import strict_json_rule as strict_json_rule
+    from l0.guardrails import zero_output_rule as zero_output_rule
+    from l0.notebook import frames as frames
+    from l0.notebook import view as view
+    from l0.stream import EXPONENTIAL_RETRY as EXPONENTIAL_RETRY
+    from l0.stream import MINIMAL_RETRY as MINIMAL_RETRY
+    from l0.stream import RECOMMENDED_RETRY as RECOMMENDED_RETRY
+    from l0.stream import STRICT_RETRY as STRICT_RETRY
+    from l0.stream import BackoffStrategy as BackoffStrategy
+    from l0.stream import Callbacks as Callbacks
+    from l0.stream import CheckIntervals as CheckIntervals
+    from l0.stream import ContinuationConfig as ContinuationConfig
+    from l0.stream import Options as Options
+    from l0.stream import Retry as Retry
+    from l0.stream import Stream as Stream
+    from l0.stream import Timeout as Timeout
+    from l0.stream import consume_stream as consume_stream
+    from l0.stream import get_text as get_text
+    from l0.stream import run as run
+    from l0.stream import run_sync as run_sync
+    from l0.stream import wrap as wrap
 
-# The door itself: what a name is, resolved at its first use. The first block is what Tab shows.
+# The door itself: where each name lives, resolved at its first use.
 _ROOMS = ("adapters", "errors", "events", "guardrails", "notebook", "stream", "testing")
-_HEADLINES = {
-    "CheckIntervals": "stream",
+_NAMES = {
+    "Error": "errors",
+    "ErrorCategory": "errors",
+    "ErrorCode": "errors",
+    "L0Error": "errors",
+    "categorize_error": "errors",
+    "is_l0_error": "errors",
     "Event": "events",
-    "Guardrails": "guardrails",
-    "Retry": "stream",
+    "EventBus": "events",
+    "EventType": "events",
+    "GuardrailViolation": "events",
+    "ObservabilityEvent": "events",
+    "ObservabilityEventType": "events",
     "State": "events",
+    "from_json": "events",
+    "open_store": "events",
+    "replay": "events",
+    "replay_source": "events",
+    "schema_of": "events",
+    "to_dict": "events",
+    "to_json": "events",
+    "verify": "events",
+    "Adapter": "adapters",
+    "detect_adapter": "adapters",
+    "register_adapter": "adapters",
+    "DriftConfig": "guardrails",
+    "DriftDetector": "guardrails",
+    "GuardrailRule": "guardrails",
+    "Guardrails": "guardrails",
+    "check_guardrails": "guardrails",
+    "custom_pattern_rule": "guardrails",
+    "json_rule": "guardrails",
+    "latex_rule": "guardrails",
+    "markdown_rule": "guardrails",
+    "pattern_rule": "guardrails",
+    "recommended_guardrails": "guardrails",
+    "repetition_rule": "guardrails",
+    "stall_rule": "guardrails",
+    "strict_guardrails": "guardrails",
+    "strict_json_rule": "guardrails",
+    "zero_output_rule": "guardrails",
+    "EXPONENTIAL_RETRY": "stream",
+    "MINIMAL_RETRY": "stream",
+    "RECOMMENDED_RETRY": "stream",
+    "STRICT_RETRY": "stream",
+    "BackoffStrategy": "stream",
+    "Callbacks": "stream",
+    "CheckIntervals": "stream",
+    "ContinuationConfig": "stream",
+    "Options": "stream",
+    "Retry": "stream",
+    "Stream": "stream",
     "Timeout": "stream",
+    "consume_stream": "stream",
+    "get_text": "stream",
     "run": "stream",
     "run_sync": "stream",
     "wrap": "stream",
+    "frames": "notebook",
+    "view": "notebook",
 }
-_MORE = {
-    "errors": ("Error", "ErrorCategory", "ErrorCode", "L0Error", "categorize_error", "is_l0_error"),
-    "events": ("EventBus", "EventType", "GuardrailViolation", "ObservabilityEvent")
-    + ("ObservabilityEventType", "from_json", "open_store", "replay", "replay_source", "schema_of")
-    + ("to_dict", "to_json", "verify"),
-    "adapters": ("Adapter", "detect_adapter", "register_adapter"),
-    "guardrails": ("DriftConfig", "DriftDetector", "GuardrailRule", "check_guardrails")
-    + ("custom_pattern_rule", "json_rule", "latex_rule", "markdown_rule", "pattern_rule")
-    + ("recommended_guardrails", "repetition_rule", "stall_rule", "strict_guardrails")
-    + ("strict_json_rule", "zero_output_rule"),
-    "stream": ("BackoffStrategy", "Callbacks", "ContinuationConfig", "Options", "Stream")
-    + ("EXPONENTIAL_RETRY", "MINIMAL_RETRY", "RECOMMENDED_RETRY", "STRICT_RETRY")
-    + ("consume_stream", "get_text"),
-    "notebook": ("frames", "view"),
-}
-_NAMES = _HEADLINES | {name: room for room, names in _MORE.items() for name in names}
+# What Tab shows; the other names resolve the same way, and stay out of sight.
+_HEADLINES = (
+    "CheckIntervals",
+    "Event",
+    "Guardrails",
+    "Retry",
+    "State",
+    "Timeout",
+    "replay",
+    "run",
+    "run_sync",
+    "wrap",
+)
 _ALIASES = {
     "L0Event": "Event",
     "L0Options": "Options",

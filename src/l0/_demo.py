@@ -12,6 +12,7 @@ from typing import Any
 
 import l0
 from l0.events import EventType, ObservabilityEvent
+from l0.stream import Stream
 from l0.testing import FaultServer, Reply, parse_faults
 
 STORY = (
@@ -30,7 +31,7 @@ async def demo(record: Path, *, fast: bool) -> int:
     speed = 2000.0 if fast else 30.0
     replies = [Reply(STORY, faults=parse_faults(f), tokens_per_second=speed) for f in FAULTS]
     replies.append(Reply(STORY, tokens_per_second=speed))
-    store = l0.open_store(f"sqlite:///{record.resolve()}")
+    store = l0.open_store(f"sqlite:///{record.resolve()}")  # noqa: ASYNC240  once, before it runs
     async with FaultServer(*replies) as server:
         client = openai.AsyncOpenAI(base_url=server.base_url, api_key="none", max_retries=0)
 
@@ -62,7 +63,7 @@ async def demo(record: Path, *, fast: bool) -> int:
 # --- the live answer ------------------------------------------------------------------------
 
 
-async def _show(stream: l0.stream.Stream) -> str:
+async def _show(stream: Stream) -> str:
     shown = ""
     async for event in stream:
         if event.type is EventType.TOKEN:
@@ -101,9 +102,7 @@ _TOLD = {
 }
 
 
-def _tell(
-    stream: l0.stream.Stream, happened: list[ObservabilityEvent], record: Path, *, whole: bool
-) -> None:
+def _tell(stream: Stream, happened: list[ObservabilityEvent], record: Path, *, whole: bool) -> None:
     print(_bold("What happened"))
     began = happened[0].ts
     for event in happened:

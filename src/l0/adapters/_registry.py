@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Sequence
+from types import AsyncGeneratorType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from l0.adapters._anthropic import AnthropicAdapter
@@ -15,6 +16,7 @@ from l0.adapters._openai import OpenAIAdapter
 from l0.adapters._passthrough import PassthroughAdapter, PassthroughDecoder
 from l0.adapters._responses import OpenAIResponsesAdapter
 from l0.errors import AdapterNotFoundError
+from l0.events import Event
 
 log = logging.getLogger("l0")
 
@@ -31,6 +33,8 @@ _built_in: Final[tuple[Adapter, ...]] = (
     _passthrough,
 )
 _registered: Final[list[Adapter]] = []
+_NOBODYS: Final = (AsyncGeneratorType, list, tuple)
+_PLAIN: Final = frozenset({str, Event})  # what only the pass-through adapter takes
 
 
 def register_adapter(adapter: A) -> A:
@@ -103,9 +107,10 @@ def select_adapter(stream: Any, hint: Any = None) -> tuple[Adapter, How] | None:
     for adapter in _registered:
         if _knows(adapter, "detect", stream):
             return adapter, "registered"
-    for adapter in _built_in:
-        if _knows(adapter, "detect", stream):
-            return adapter, "module"
+    if not isinstance(stream, _NOBODYS):  # no provider's class: nothing to ask
+        for adapter in _built_in:
+            if _knows(adapter, "detect", stream):
+                return adapter, "module"
     return None
 
 
@@ -114,7 +119,8 @@ def select_by_chunk(chunk: Any) -> tuple[Adapter, How]:
 
     Only adapters that make decoders are asked: for one that wraps the stream it is too late.
     """
-    for adapter in (*_registered, *_built_in):
+    built_in = (_passthrough,) if type(chunk) in _PLAIN else _built_in
+    for adapter in (*_registered, *built_in):
         if hasattr(adapter, "decoder") and _knows(adapter, "detect_chunk", chunk):
             return adapter, "chunk"
     return _passthrough, "passthrough"

@@ -36,8 +36,13 @@ def new_stream_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 def freeze(value: Any) -> Any:
     """A deep read-only copy: mappings as proxies, lists as tuples, other values copied."""
+    if not value and isinstance(value, dict):
+        return _NOTHING
     if isinstance(value, Mapping):
         return MappingProxyType({key: freeze(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
@@ -110,7 +115,7 @@ class EventBus:
     ) -> None:
         self.clock = clock or SYSTEM_CLOCK
         self.stream_id = stream_id or new_stream_id()
-        self.meta: Mapping[str, Any] = freeze(meta or {})
+        self.meta: Mapping[str, Any] = freeze(meta) if meta else _NOTHING
         self.active = False
         self.detailed = False  # somebody wants checks that find nothing, too
         self._subscribers: list[tuple[Handler, frozenset[str] | None]] = []
@@ -161,6 +166,10 @@ class EventBus:
         """Call `watcher` whenever handlers come or go, for those who cache `wants`."""
         self._watchers.append(watcher)
 
+    def forget_watchers(self) -> None:
+        """Let go of those who cache `wants`: the run has ended."""
+        self._watchers.clear()
+
     def _changed(self) -> None:
         self._routes.clear()
         self.active = bool(self._subscribers)
@@ -180,6 +189,8 @@ class EventBus:
 
     def wants(self, type_: str) -> bool:
         """Whether anybody listens to this type."""
+        if not self.active:
+            return False
         route = self._routes.get(type_)
         return bool(self._route(type_) if route is None else route)
 
@@ -275,6 +286,11 @@ class EventBus:
                 self.failed(source, caught, type_)
             if done is not None:
                 done(error)
+
+    @property
+    def pending(self) -> bool:
+        """Whether a coroutine handler's call has not ended."""
+        return self._drainer is not None and not self._drainer.done()
 
     async def drain(self, timeout: float = 5.0) -> None:
         """Wait until every coroutine handler's call has ended; leftovers are cancelled."""

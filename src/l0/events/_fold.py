@@ -18,14 +18,14 @@ def fold(state: State, payload: Payload, ts: float = 0.0) -> None:
 
     Payloads that say nothing about the state are ignored, so a whole log may be folded.
     """
-    apply = _FOLDS.get(type(payload))
+    apply = FOLDS.get(type(payload))
     if apply is not None:
         apply(state, payload, ts)
 
 
 def folds(payload_type: type[Payload]) -> bool:
     """Whether events of this type change the state."""
-    return payload_type in _FOLDS
+    return payload_type in FOLDS
 
 
 def _session_start(state: State, e: p.SessionStartPayload, ts: float) -> None:
@@ -172,7 +172,7 @@ def _finalization_end(state: State, e: p.FinalizationEndPayload, ts: float) -> N
     state.completed = e.passed
 
 
-_FOLDS: dict[type[Payload], Callable[[State, Any, float], None]] = {
+FOLDS: dict[type[Payload], Callable[[State, Any, float], None]] = {
     p.SessionStartPayload: _session_start,
     p.SessionEndPayload: _session_end,
     p.CompletePayload: _complete,

@@ -87,7 +87,10 @@ class JsonlFile:
 
     async def stored_rows(self, stream_id: str) -> list[bytes]:
         """The lines of a stream as they stand, with those that say of none whose they are."""
-        return [line for line in read_lines(self._path) if _stream_of(line) in (None, stream_id)]
+        lines = list(read_lines(self._path))
+        if self._path.stem == stream_id:  # of a store, with one stream a file
+            return lines
+        return [line for line in lines if _stream_of(line) in (None, stream_id)]
 
 
 def _stream_of(line: bytes) -> str | None:

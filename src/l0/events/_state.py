@@ -98,7 +98,7 @@ class State:
         self._joined_parts = 0
         self._us: Callable[[float], int] | None = None  # how a live run reads its clock
         self._held_since: Callable[[], float | None] | None = None
-        self._last_mono = 0.0
+        self._last_mono: float | None = None
         self._looked_at = 0
         self._checkpoint_chars = 0
         self._checkpoint_tokens = 0
@@ -177,7 +177,7 @@ class State:
         return _seconds(self._last())
 
     def _last(self) -> int | None:
-        if self._us is None or not self._last_mono:
+        if self._us is None or self._last_mono is None:
             return self._last_us
         held = self._held_since() if self._held_since is not None else None
         if held is not None and self._looked_at != self.token_count:
@@ -224,7 +224,9 @@ class State:
         )
 
     def settle(self) -> None:
-        """Keep the text once, joined; called when a run has ended."""
+        """Keep the text once, joined, and let go of the run; called when it has ended."""
+        self._last_us = self._last()
+        self._us = self._held_since = None
         text = self.content
         self._parts[:] = [text] if text else []
         self._joined_parts = len(self._parts)

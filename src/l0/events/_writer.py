@@ -26,7 +26,7 @@ from l0.events._store import broken, taken
 log = logging.getLogger("l0")
 T = TypeVar("T")
 
-_BREATH = 32  # events after which the thread lets others run
+_BREATH = 8  # events after which the thread lets others run
 _AT_EXIT = 5.0  # seconds a store has to write what it holds when the process ends
 
 

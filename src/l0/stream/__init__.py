@@ -10,6 +10,7 @@ from l0.stream._overlap import (
     deduplicate_continuation,
     detect_overlap,
 )
+from l0.stream._prompt import continue_messages
 from l0.stream._retry import (
     EXPONENTIAL_RETRY,
     MINIMAL_RETRY,
@@ -22,7 +23,37 @@ from l0.stream._retry import (
 )
 from l0.stream._run import run
 from l0.stream._stream import Stream, consume_stream, get_text
-from l0.stream._timeout import Timeout
-from l0.stream._prompt import continue_messages
 from l0.stream._sync import SyncStream, run_sync
+from l0.stream._timeout import Timeout
 from l0.stream._wrap import WrappedClient, wrap
+
+__all__ = [
+    "EXPONENTIAL_RETRY",
+    "MINIMAL_RETRY",
+    "RECOMMENDED_RETRY",
+    "STRICT_RETRY",
+    "AttemptInfo",
+    "BackoffStrategy",
+    "Callbacks",
+    "CheckIntervals",
+    "ContinuationConfig",
+    "DeduplicationOptions",
+    "ErrorTypeDelays",
+    "Options",
+    "OverlapResult",
+    "Retry",
+    "RetryContext",
+    "Stream",
+    "SyncStream",
+    "Timeout",
+    "WrappedClient",
+    "consume_stream",
+    "continue_messages",
+    "current_attempt",
+    "deduplicate_continuation",
+    "detect_overlap",
+    "get_text",
+    "run",
+    "run_sync",
+    "wrap",
+]

@@ -52,7 +52,9 @@ def pings_count(run: Run, attempt: Attempt) -> bool:
 def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
     """Everything but plain text of a live run; gives what the consumer is handed, one at a time."""
     if out is None:
-        if not attempt.alive and pings_count(run, attempt):  # a keep-alive, and they count until then
+        if not attempt.alive and pings_count(
+            run, attempt
+        ):  # a keep-alive, and they count until then
             timeout = run.options.timeout
             run.watch.arm("initial_token", timeout.initial_token if timeout is not None else None)
         return

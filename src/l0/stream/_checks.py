@@ -115,9 +115,7 @@ def _check(run: Run, attempt: Attempt, size: int) -> None:
 
 
 def _plan_next(attempt: Attempt) -> None:
-    attempt.next_check = min(
-        attempt.next_guardrails, attempt.next_drift, attempt.next_checkpoint
-    )
+    attempt.next_check = min(attempt.next_guardrails, attempt.next_drift, attempt.next_checkpoint)
 
 
 def _interval_checkpoint(run: Run) -> None:

@@ -131,10 +131,11 @@ async def tell_aborted(run: Run, source: str) -> None:
 
 async def tell_end(run: Run, outcome: str, error: BaseException | None) -> None:
     """SESSION_SUMMARY, SESSION_END and, for a completed run, COMPLETE; then nothing more."""
-    state = run.state
-    await run.bus.drain()
+    state, bus = run.state, run.bus
+    if bus.pending:
+        await bus.drain()
     duration = run.since(run.began)
-    if run.bus.active:
+    if bus.active:
         run.tell(summarize(run, outcome, error))
     run.outcome = outcome
     run.tell(SessionEndPayload(outcome, duration))
@@ -152,8 +153,10 @@ async def tell_end(run: Run, outcome: str, error: BaseException | None) -> None:
         run.call(run.callbacks.on_complete, state)
     run.ended = True
     state.settle()
-    await run.bus.drain()
-    await stop_recording(run)
+    if bus.pending:
+        await bus.drain()
+    if run.recorder is not None:
+        await stop_recording(run)
 
 
 def summarize(run: Run, outcome: str, error: BaseException | None) -> SessionSummary:
@@ -185,6 +188,7 @@ async def release(run: Run) -> None:
     """Nothing of the run outlives it: the timer is called off, the upstream closed."""
     run.watch.close()
     run.batch.flush()
+    run.bus.forget_watchers()
     if run.attempt is not None:
         await close_upstream(run)
         run.attempt = None

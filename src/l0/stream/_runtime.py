@@ -15,13 +15,13 @@ from l0.stream._finish import complete, release
 from l0.stream._open import begin, open_attempt
 from l0.stream._recover import recover
 from l0.stream._session import Run
-from l0.stream._watchdog import INF, Stopped, task_reader
+from l0.stream._watchdog import INF, Stopped, current_tasks
 
 
 async def drive(run: Run) -> AsyncGenerator[Event, None]:
     """One turn of the outer loop an attempt, one turn of the inner loop a chunk."""
     state, watch, token, parts = run.state, run.watch, EventType.TOKEN, run.state._parts
-    monotonic, current = run.clock.monotonic, task_reader(asyncio.get_running_loop())
+    monotonic, loop, tasks = run.clock.monotonic, asyncio.get_running_loop(), current_tasks
     timeout = run.options.timeout
     gap = (timeout.inter_token if timeout is not None else None) or INF
     try:
@@ -56,8 +56,8 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                         length, count = state.content_length, state.token_count
                     if watch.why is not None:
                         raise watch.verdict()
-                    watch.task = task = current()
-                    watch.baseline = task.cancelling()  # type: ignore[union-attr]
+                    watch.task = task = tasks[loop]
+                    watch.baseline = task.cancelling()
                 watch.task = None
                 for event in end_of_source(run, attempt):
                     run.handed(event)

@@ -20,12 +20,12 @@ from l0.events import (
     TokenPayload,
     fold,
 )
+from l0.events._fold import FOLDS
 from l0.stream._attempt import Attempt
 from l0.stream._batch import TokenBatch
 from l0.stream._decide import Ledger
 from l0.stream._options import Options
 from l0.stream._watchdog import Watchdog
-
 
 # The payloads whose time becomes part of the state; the others' is only for listeners.
 _TIMED = {SessionStartPayload, NetworkErrorPayload}
@@ -79,9 +79,11 @@ class Run:
 
     def tell(self, payload: Payload) -> None:
         """Something happened: fold it into the state and hand it to whoever listens."""
-        bus = self.bus
+        bus, kind = self.bus, payload.__class__
         if not bus.active:
-            fold(self.state, payload, bus.now() if payload.__class__ in _TIMED else 0.0)
+            apply = FOLDS.get(kind)
+            if apply is not None:
+                apply(self.state, payload, bus.now() if kind in _TIMED else 0.0)
             return
         self.batch.flush()
         ts = bus.now()

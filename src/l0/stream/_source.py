@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from types import AsyncGeneratorType
 from typing import Any
 
 from l0.errors import InvalidStreamError
@@ -16,7 +17,7 @@ class Source:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream  # what the adapter looks at
-        self.items: AsyncIterator[Any] = _nothing()
+        self.items: AsyncIterator[Any] = _NOTHING
         self._closers: list[Callable[[], Any]] = []
 
     def read(self, stream: Any) -> None:
@@ -59,6 +60,10 @@ async def open_source(made: Any, source: Source | None = None) -> Source:
         InvalidStreamError: it is none of these; a synchronous iterator is told from the rest.
     """
     source = source or Source(made)
+    if made.__class__ is AsyncGeneratorType:  # the commonest of all
+        source.stream = source.items = made
+        source._closers.append(made.aclose)
+        return source
     if inspect.isawaitable(made):
         made = await made
     if not hasattr(made, "__aiter__") and hasattr(made, "__aenter__"):
@@ -86,9 +91,15 @@ def discard(made: Any) -> None:
         made.close()
 
 
-async def _nothing() -> AsyncIterator[Any]:
-    return
-    yield
+class _Nothing:
+    def __aiter__(self) -> _Nothing:
+        return self
+
+    async def __anext__(self) -> Any:
+        raise StopAsyncIteration
+
+
+_NOTHING = _Nothing()
 
 
 async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:

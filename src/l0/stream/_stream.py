@@ -122,7 +122,8 @@ class Stream:
             await asyncio.sleep(0)
         if self._run.error is not None:
             raise self._run.error
-        for event in ():
+        nothing: tuple[Event, ...] = ()
+        for event in nothing:
             yield event
 
     def _aborted(self) -> StreamAbortedError:

@@ -64,7 +64,12 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         done = asyncio.get_running_loop().create_future()
-        timer = self.call_at(self.now + seconds, lambda: done.done() or done.set_result(None))
+
+        def wake() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        timer = self.call_at(self.now + seconds, wake)
         try:
             await done
         finally:

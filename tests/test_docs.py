@@ -1,0 +1,65 @@
+"""The code in the documentation runs, and so do the examples in docstrings."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import l0
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    """A page's blocks run in order in one namespace, with await at the top as in a notebook."""
+    monkeypatch.chdir(tmp_path)
+    blocks = FENCE.findall(page.read_text())
+    namespace = {"__name__": "page"}
+
+    async def run():
+        for block in blocks:
+            code = compile(
+                block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+            )
+            result = eval(code, namespace)
+            if inspect.isawaitable(result):
+                await result
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    """Every relative link and picture exists."""
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), target
+
+
+def modules():
+    names = [m.name for m in pkgutil.walk_packages(l0.__path__, "l0.")]
+    return [name for name in names if not name.startswith("l0.notebook")]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_the_examples_in_docstrings_are_true(name):
+    """Every `>>>` in a docstring gives what it says."""
+    module = importlib.import_module(name)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    names = {**vars(module), "l0": l0}
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=flags)
+    for test in finder.find(module, name, extraglobs=None):
+        test.globs = {**names, **test.globs}
+        runner.run(test)
+    assert runner.failures == 0, f"{runner.failures} examples of {name} are wrong"
