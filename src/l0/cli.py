@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from l0._version import __version__
+
+if TYPE_CHECKING:
+    from l0.events import EventStore
+
+_STORE = "a store: a .db file, a directory of JSONL files, or a URL such as sqlite:///runs.db"
+_RUN = "a run's id, or the beginning of one (default: the latest run)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit status: 0 well, 1 failed, 2 called wrongly."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
     if arguments.command is None:
-        _parser().print_help()
+        parser.print_help()
         return 2
     try:
         status: int = asyncio.run(arguments.act(arguments))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `l0 runs | head`
+        return 0
     except _reported() as error:
         print(f"l0 {arguments.command}: {error}", file=sys.stderr)
         return 1
@@ -38,9 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="l0",
         description="Reliable LLM streams. Begin with `l0 demo`: it needs no key and no network.",
+        epilog="Runs are recorded with run(event_store=...), by %load_ext l0, and by the demo.",
     )
     parser.add_argument("--version", action="version", version=f"l0 {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
     demo = commands.add_parser(
         "demo",
         help="watch a stream stall, break and be saved, in this terminal",
@@ -56,10 +69,226 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--fast", action="store_true", help="don't wait for a reader's eyes")
     demo.set_defaults(act=_demo)
+
+    runs = commands.add_parser(
+        "runs", help="list the runs of a store", description="One line a run, the latest first."
+    )
+    runs.add_argument("store", help=_STORE)
+    runs.add_argument("-n", "--limit", type=int, default=20, help="how many (default: %(default)s)")
+    runs.set_defaults(act=_runs)
+
+    show = commands.add_parser(
+        "show",
+        help="one run: its text and what happened",
+        description="The text that stands, and the story of the run, an event a line.",
+    )
+    _with_run(show)
+    show.add_argument("--all", action="store_true", help="every event with its payload")
+    show.set_defaults(act=_show)
+
+    replay = commands.add_parser(
+        "replay",
+        help="live through a recorded run again",
+        description="Prints the text as its consumer saw it, with the pauses it had.",
+    )
+    _with_run(replay)
+    replay.add_argument(
+        "--speed", type=float, default=1.0, help="1 keeps the pauses, 2 halves them, 0 has none"
+    )
+    replay.set_defaults(act=_replay)
+
+    verify = commands.add_parser(
+        "verify",
+        help="find changed, missing or moved records",
+        description="Checks the hash chain of a run, or of every run. Status 1 if one is broken.",
+    )
+    _with_run(verify)
+    verify.add_argument("--head", help="the hash of its last record, kept elsewhere: no tail cut")
+    verify.set_defaults(act=_verify)
+
+    export = commands.add_parser(
+        "export",
+        help="a run's records as JSON lines",
+        description="Writes one JSON object a record, as stored, hashes included.",
+    )
+    _with_run(export)
+    export.add_argument("-o", "--out", type=Path, help="a file (default: standard output)")
+    export.set_defaults(act=_export)
+
+    serve = commands.add_parser(
+        "serve",
+        help="run the fault server: a model that breaks on request",
+        description="Speaks OpenAI's and Anthropic's protocols on this machine. Each fault breaks "
+        "one request, in order; then the server is well. Faults: see `l0 serve --list`.",
+    )
+    serve.add_argument("faults", nargs="?", default="", help="such as drop@40,stall@80,429")
+    serve.add_argument("--port", type=int, default=0, help="default: a free one")
+    serve.add_argument("--speed", type=float, default=60.0, help="tokens a second; 0: no limit")
+    serve.add_argument("--list", action="store_true", help="list the faults and end")
+    serve.set_defaults(act=_serve)
     return parser
+
+
+def _with_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("store", help=_STORE)
+    parser.add_argument("run", nargs="?", help=_RUN)
+
+
+# --- stores ---------------------------------------------------------------------------------
+
+
+def _open(place: str) -> EventStore:
+    from l0.events import open_store
+
+    url = place
+    if "://" not in place:
+        path = Path(place).resolve()
+        if not path.exists():
+            raise ValueError(f"there is no {place}; give {_STORE}")
+        url = f"jsonl://{path}" if path.is_dir() else f"sqlite:///{path}"
+    return open_store(url)
+
+
+async def _find(store: EventStore, wanted: str | None) -> str:
+    """The run meant: the latest, or the only one whose id begins so."""
+    known = [found.stream_id for found in await store.list_streams()]
+    if not known:
+        raise ValueError("the store holds no runs")
+    if wanted is None:
+        return max(known)
+    fits = [name for name in known if name.startswith(wanted)]
+    if len(fits) != 1:
+        raise ValueError(
+            f"{len(fits)} runs begin with {wanted!r}; `l0 runs` lists the ids of this store"
+        )
+    return fits[0]
+
+
+# --- commands -------------------------------------------------------------------------------
 
 
 async def _demo(arguments: argparse.Namespace) -> int:
     from l0._demo import demo
 
     return await demo(arguments.record, fast=arguments.fast)
+
+
+async def _runs(arguments: argparse.Namespace) -> int:
+    store = _open(arguments.store)
+    found = sorted(await store.list_streams(), key=lambda run: run.start_ts, reverse=True)
+    await store.close()
+    print(f"{'run':<38}{'begun':<21}{'seconds':>8}{'tokens':>8}{'events':>8}  outcome")
+    for run in found[: arguments.limit]:
+        begun = dt.datetime.fromtimestamp(run.start_ts / 1000).astimezone()
+        took = (run.end_ts - run.start_ts) / 1000
+        print(
+            f"{run.stream_id:<38}{begun:%Y-%m-%d %H:%M:%S}  {took:>8.2f}{run.token_count:>8}"
+            f"{run.event_count:>8}  {run.outcome}"
+        )
+    return 0
+
+
+_QUIET = {"TOKENS", "STREAM_EVENT", "ADAPTER_WRAP_START", "ADAPTER_WRAP_END", "TIMEOUT_START"}
+
+
+async def _show(arguments: argparse.Namespace) -> int:
+    import l0
+
+    store = _open(arguments.store)
+    run = await _find(store, arguments.run)
+    replayed = await l0.replay(store, run)
+    records = await store.get_events(run)
+    await store.close()
+    state = replayed.state
+    print(f"run {run}: {replayed.outcome}, {state.token_count} tokens, {state.duration or 0:.2f} s")
+    print(f"\n{state.content}\n")
+    began = records[0].ts
+    for record in records:
+        if arguments.all or record.type not in _QUIET:
+            print(f"{(record.ts - began) / 1000:8.3f} s  {record.type:<24} {_short(record.data)}")
+    return 0
+
+
+def _short(data: dict[str, Any]) -> str:
+    told = (f"{name}={value!r}" for name, value in data.items() if value not in (None, [], {}, ""))
+    text = ", ".join(told)
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+async def _replay(arguments: argparse.Namespace) -> int:
+    import l0
+
+    store = _open(arguments.store)
+    run = await _find(store, arguments.run)
+    shown = ""
+    async for event in l0.replay(store, run, speed=arguments.speed):
+        if event.is_token:
+            shown = shown[: event.start] + (event.text or "")
+            print(event.text, end="", flush=True)
+        elif event.is_restart:
+            withdrawn, shown = shown[event.kept_chars :], shown[: event.kept_chars]
+            print(f"\n[withdrawn: {len(withdrawn)} characters, {event.reason}]\n{shown}", end="")
+    print()
+    await store.close()
+    return 0
+
+
+async def _verify(arguments: argparse.Namespace) -> int:
+    import l0
+
+    store = _open(arguments.store)
+    if arguments.run is None and arguments.head is None:
+        names = sorted(found.stream_id for found in await store.list_streams())
+    else:
+        names = [await _find(store, arguments.run)]
+    broken = 0
+    for name in names:
+        found = await l0.verify(store, name, head=arguments.head)
+        broken += not found.ok
+        if not found.ok:
+            print(f"{name}  BROKEN at record {found.first_bad_seq}: {found.reason}")
+        elif len(names) == 1:
+            print(f"{name}  ok, {found.records} records, head {found.head}")
+    await store.close()
+    print(f"{len(names)} runs, {broken} broken")
+    return 1 if broken else 0
+
+
+async def _export(arguments: argparse.Namespace) -> int:
+    import l0
+
+    store = _open(arguments.store)
+    run = await _find(store, arguments.run)
+    lines = [l0.to_json(record) for record in await store.get_events(run)]
+    await store.close()
+    if arguments.out is None:
+        print("\n".join(lines))
+    else:
+        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        print(f"{len(lines)} records are in {arguments.out}", file=sys.stderr)
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    from l0.testing import FaultServer, Reply, chaos_replies, list_faults
+
+    if arguments.list:
+        for spelling, meaning in list_faults():
+            print(f"{spelling:<28} {meaning}")
+        return 0
+    reply = Reply(tokens_per_second=arguments.speed or None)
+    replies = chaos_replies(arguments.faults, reply=reply) if arguments.faults else []
+    server = FaultServer(*replies, port=arguments.port)
+    server.default = reply
+    async with server:
+        print(f"OPENAI_BASE_URL={server.base_url}")
+        print(f"ANTHROPIC_BASE_URL={server.anthropic_base_url}")
+        print(
+            "any key will do; models: sim:story, sim:json, sim:code, …  Ctrl-C ends it", flush=True
+        )
+        await asyncio.Event().wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""The `l0` command, called as a person calls it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+import l0
+from l0.cli import main
+from l0.testing import ScriptedModel, fail
+
+
+def l0_command(*words, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "l0.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with one run that was broken and saved."""
+    path = tmp_path / "runs.db"
+
+    async def record():
+        store = l0.open_store(f"sqlite:///{path}")
+        model = ScriptedModel(["one ", "two ", fail(ConnectionResetError("x"))], ["one ", "2"])
+        stream = l0.run(model, retry=l0.Retry(base_delay=0), event_store=store)
+        await stream.read()
+        await store.close()
+        return stream.stream_id
+
+    return path, l0.run_sync(record())
+
+
+@pytest.mark.sdk
+def test_the_demo_shows_what_was_withdrawn_and_records_it(tmp_path):
+    """Stall, drop, success; the text is whole and the run can be looked into."""
+    done = l0_command("demo", "--fast", "--record", "demo.db", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("withdrawn:") == 2
+    for word in ("TIMEOUT_TRIGGERED", "NETWORK_ERROR", "The text is complete: 3 requests"):
+        assert word in done.stdout
+    assert "completed" in l0_command("runs", "demo.db", cwd=tmp_path).stdout
+
+
+def test_looking_into_a_store(store, capsys, tmp_path):
+    """runs, show, replay, verify, export."""
+    path, run = store
+    assert main(["runs", str(path)]) == 0
+    assert run in capsys.readouterr().out
+    assert main(["show", str(path), run[:8]]) == 0
+    out = capsys.readouterr().out
+    assert "one 2" in out
+    assert "CONNECTION_DROPPED" in out
+    assert main(["replay", str(path), "--speed", "0"]) == 0
+    assert "[withdrawn: 8 characters, network_error]" in capsys.readouterr().out
+    assert main(["verify", str(path)]) == 0
+    assert "1 runs, 0 broken" in capsys.readouterr().out
+    assert main(["export", str(path), "-o", str(tmp_path / "run.jsonl")]) == 0
+    log = l0.events.Log.load(tmp_path / "run.jsonl")
+    assert log.stream_ids() == [run]
+
+
+def test_verify_says_which_record_was_changed(store, capsys):
+    """Status 1."""
+    path, run = store
+    with sqlite3.connect(path) as connection:
+        connection.execute("update records set ts = ts + 1 where seq = 5")
+    connection.close()
+    assert main(["verify", str(path)]) == 1
+    assert f"{run}  BROKEN at record 5: hash" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["runs", "nowhere.db"], "there is no nowhere.db"),
+        (["show", "{store}", "ffff"], "`l0 runs` lists the ids"),
+        (["serve", "drip@40"], "drop"),
+    ],
+    ids=["no store", "no run", "no fault"],
+)
+def test_mistakes_are_told_in_one_line(store, words, says, capsys):
+    """On standard error, with status 1 and without a traceback."""
+    assert main([word.format(store=store[0]) for word in words]) == 1
+    err = capsys.readouterr().err
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_without_a_command_it_teaches(capsys):
+    """The help, and status 2."""
+    assert main([]) == 2
+    assert "l0 demo" in capsys.readouterr().out
+
+
+@pytest.mark.sdk
+def test_serve_is_a_model_for_any_client():
+    """It prints the variables to set, answers the real client, and ends at Ctrl-C."""
+    import openai
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "l0.cli", "serve", "429", "--speed", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        name, _, url = process.stdout.readline().strip().partition("=")
+        assert name == "OPENAI_BASE_URL"
+
+        async def ask():
+            client = l0.wrap(
+                openai.AsyncOpenAI(base_url=url, api_key="any"), retry=l0.Retry(base_delay=0.01)
+            )
+            messages = [{"role": "user", "content": "A story, please."}]
+            stream = client.chat.completions.create(
+                model="sim:story", messages=messages, stream=True
+            )
+            text = await stream.read()
+            await client.close()
+            return text, len(stream.errors)
+
+        text, errors = l0.run_sync(ask())
+        assert len(text) > 500
+        assert errors == 1
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert "Traceback" not in err
