@@ -1,0 +1,76 @@
+// Plain text that grows: blocks of about 2 KB, so that the page lays out only what is in sight.
+
+import { h, min } from "./dom";
+import type { Body } from "./markdown";
+
+/** From this length on, a block ends with the line. */
+const SIZE = 2048;
+/** Without a line break for this long, a block ends anyway. */
+const LIMIT = 32768;
+
+/** A block: where it starts, how long it is, and its last text node, the one that grows. */
+interface Part {
+  el: HTMLElement;
+  end: Text;
+  start: number;
+  length: number;
+}
+
+/** Draw plain text into `root` as it grows. */
+export function text(root: HTMLElement): Body {
+  const parts: Part[] = [];
+  const marked = new Set<number>();
+  let pending = "";
+
+  const flush = () => {
+    while (pending) {
+      let last = parts.at(-1);
+      if (!last || last.length >= (last.end.data.endsWith("\n") ? SIZE : LIMIT)) {
+        const end = new Text();
+        const start = last ? last.start + last.length : 0;
+        last = { el: h("div", "part", end), end, start, length: 0 };
+        parts.push(last);
+        root.append(last.el);
+      }
+      const line = pending.indexOf("\n", SIZE - last.length - 1) + 1;
+      const piece = pending.slice(0, min(line || LIMIT, LIMIT - last.length));
+      last.end.appendData(piece);
+      last.length += piece.length;
+      pending = pending.slice(piece.length);
+    }
+  };
+
+  return {
+    append(piece) {
+      pending += piece;
+    },
+    cut(_, keep) {
+      flush();
+      marked.clear();
+      while (parts.length && parts.at(-1)!.start >= keep) parts.pop()!.el.remove();
+      const last = parts.at(-1);
+      if (!last) return;
+      last.end = new Text(last.el.textContent!.slice(0, keep - last.start));
+      last.length = last.end.length;
+      last.el.replaceChildren(last.end);
+    },
+    draw: flush,
+    mark(content, { position, message }) {
+      // A finding may come before the text it was found in.
+      if (position == null || position >= content.length || marked.has(position)) return;
+      marked.add(position);
+      flush();
+      const start = [...content].slice(0, position).join("").length;
+      const part = parts.findLast((p) => p.start <= start);
+      // A second finding inside one word, or before an earlier one, is read in the list below.
+      const at = part ? start - part.start - part.length + part.end.length : -1;
+      if (!part || at < 0) return;
+      const node = part.end.splitText(at);
+      const word = h("mark", "found", /^\S{0,40}|^[^]/.exec(node.data)![0]);
+      part.end = node.splitText(word.textContent!.length);
+      word.title = message;
+      word.tabIndex = 0;
+      node.replaceWith(word);
+    },
+  };
+}

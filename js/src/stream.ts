@@ -1,0 +1,341 @@
+// The stream view: what a run says, what was withdrawn, what befell it, as it happens.
+
+import {
+  atEnd,
+  attr,
+  clock,
+  count,
+  frames,
+  h,
+  type Kid,
+  listen,
+  max,
+  min,
+  round,
+  say,
+  seconds,
+  words,
+} from "./lib/dom";
+import type { GuardrailViolation } from "./lib/events.gen";
+import { cut, fold, newState, rebuild } from "./lib/fold";
+import { type Body, markdown } from "./lib/markdown";
+import { text } from "./lib/text";
+import { strip } from "./lib/timeline";
+import { follow, type Meta, type Model, type Sink, type Status, tell } from "./lib/wire";
+
+/** Where the word differs from the status. */
+const NAMES: Record<string, string> = {
+  fallback: "falling back",
+  stopping: "stopping…",
+  aborted: "stopped",
+  lost: "not connected",
+};
+const ENDED = /^(complete|failed|aborted|unfinished)$/;
+/** How long the kernel has to hear of a stop before it is interrupted, in ms. */
+const PATIENCE = 1500;
+
+interface Props {
+  model: Model;
+  el: HTMLElement;
+  signal?: AbortSignal;
+}
+
+/** Draw one view of a run into `el`; returns the clean-up. */
+function render({ model, el, signal }: Props): () => void {
+  const control = new AbortController();
+  const off = control.signal;
+  const end = () => control.abort();
+  if (signal) atEnd(signal, end);
+
+  // --- what is true ---
+  let state = newState();
+  let status: Status = model.get("status");
+  let meta: Meta = {};
+  let numbered = false; // the status came by numbered messages, which are in order
+  let offset = Infinity; // the page's clock minus the run's, at its smallest
+  let stopping = false;
+  let stick = true; // the reader is at the end of the answer
+  let body: Body = undefined!; // made with the first facts, which say the format
+  let format: unknown;
+  let timer: ReturnType<typeof setTimeout>;
+
+  const running = () => !ENDED.test(status);
+  const setStatus = (next: Status) => {
+    status = next;
+    stopping &&= running();
+  };
+  /** The run's clock read `ms` now, or a little earlier. */
+  const tick = (ms = -Infinity) => (offset = min(offset, clock() - ms));
+  const setMeta = (change?: Meta) => {
+    meta = { ...meta, ...change };
+    tick(change?.now_ms);
+    const next = meta.format ?? "markdown";
+    if (format === next) return;
+    format = next;
+    answer.replaceChildren();
+    answer.className = `l0-answer l0-${next}`;
+    body = next === "markdown" ? markdown(answer) : text(answer);
+    body.append(state.content);
+  };
+
+  const ask = frames(() => draw());
+  const sink: Sink = {
+    running,
+    load(snapshot) {
+      const shown = state.content;
+      state = rebuild(snapshot.content, snapshot.events, state);
+      // What is drawn already stays, where the text has only grown.
+      if (state.content.startsWith(shown)) body?.append(state.content.slice(shown.length));
+      else format = "";
+      setStatus(snapshot.status);
+      setMeta(snapshot.meta);
+      tick(state.t);
+      ask();
+    },
+    op([kind, value, change]) {
+      if (kind === "d") {
+        state.content += value;
+        body.append(value);
+      } else if (kind === "r") {
+        body.cut(state.content, value);
+        cut(state, value);
+      } else if (kind === "e") {
+        for (const row of value) fold(state, row);
+        tick(state.t);
+      } else if (kind === "st") {
+        numbered = true;
+        setStatus(value);
+        setMeta(change);
+      }
+      ask();
+    },
+    trait(name) {
+      const value = model.get(name);
+      if (name === "meta") setMeta(value);
+      // A trait may be overtaken by the numbered messages: it never takes back what they said.
+      else if (ENDED.test(value) || (running() && !numbered)) setStatus(value);
+      ask();
+    },
+    link: ask,
+  };
+
+  // --- what is seen ---
+  const word = h("b");
+  const facts = h("span", "facts");
+  const metrics = h("span", "metrics");
+  const button = h("button");
+  const notes = h("div", "notes");
+  const cuts = h("div", "cuts");
+  const thoughts = h("div", "text");
+  const think = h("details", "think", h("summary"), thoughts);
+  const answer = h("div");
+  const scroll = h("div", "scroll", answer);
+  const found = h("ul", "findings");
+  const tools = h("div", "tools");
+  const failure = h("div", "error");
+  const reading = h("span", "reading");
+  const voice = h("div", "voice");
+  const time = strip((sentence) => say(reading, sentence || closing), off);
+  const root = h(
+    "section",
+    "view",
+    h("header", "head", h("i", "dot"), word, facts, metrics, button),
+    notes,
+    cuts,
+    think,
+    scroll,
+    found,
+    tools,
+    failure,
+    time.el,
+    h("p", "line", reading, h("span", "legend", h("i"), h("i"), h("i"), h("i"), h("i"))),
+    voice,
+  );
+  let closing = "";
+  scroll.tabIndex = 0; // where it is long, the arrow keys scroll it
+  button.type = "button";
+  attr(root, "aria-label", "Stream");
+  attr(scroll, "aria-label", "Answer");
+  attr(scroll, "role", "region");
+  attr(voice, "role", "status");
+
+  /** Draw a list anew, but only when `key` says that it differs. */
+  const keys = new Map<Element, string>();
+  const list = (parent: Element, key: unknown, kids: () => Kid[]) => {
+    if (keys.get(parent) === `${key}`) return;
+    keys.set(parent, `${key}`);
+    parent.replaceChildren(...(kids().filter(Boolean) as Node[]));
+  };
+
+  const draw = () => {
+    if (off.aborted) return;
+    const live = running() && !wire.lost;
+    const now = live ? max(state.t, clock() - offset) : state.t;
+    body.draw(running());
+    drawHead(live, now);
+    drawParts(live);
+    if (stick && live) scroll.scrollTop = 1e9;
+    time.draw(state, now, live);
+    clearTimeout(timer);
+    if (live) timer = setTimeout(ask, min(100, max(33, time.pixel())));
+  };
+
+  const drawHead = (live: boolean, now: number) => {
+    const name = running() && wire.lost ? "lost" : stopping ? "stopping" : status;
+    const length = seconds(now);
+    const tokens = count(state.token_count, "token");
+    const tries = state.lanes.length;
+    const many = tries > 1 && count(tries, "attempt");
+    const progress = state.last_progress;
+    const why = /^(retrying|fallback)$/.test(name) && state.why;
+    say(word, NAMES[name] ?? name);
+    say(
+      facts,
+      join(
+        meta.model ?? state.model,
+        state.fallback_index && `fallback ${state.fallback_index}`,
+        tries > 1 && `attempt ${tries}`,
+        live && progress?.percent != null && `${round(progress.percent)} %`,
+        live && progress?.message,
+        why,
+      ),
+    );
+    const bars = state.lanes.at(-1)?.bars.filter((bar) => bar.last) ?? [];
+    const streamed = bars.length ? bars.at(-1)!.to - bars[0]!.from : 0;
+    const rate = streamed ? ((state.token_count - bars[0]!.first - 1) * 1000) / streamed : 0;
+    const first = state.time_to_first_token;
+    const values = [
+      length,
+      first !== null && `first token ${seconds(first * 1000)}`,
+      state.token_count && tokens,
+      rate > 0 && `${rate < 10 ? rate.toFixed(1) : round(rate).toLocaleString("en")} tok/s`,
+      meta.cost,
+    ];
+    list(metrics, values, () => values.map((value) => h("span", "", value || "")));
+    say(button, name === "stopping" ? NAMES[name]! : running() ? "stop" : "copy");
+    button.disabled = running()
+      ? !(live && meta.can_stop && meta.live !== false && wire.heard)
+      : !state.content;
+    closing =
+      live || status === "unfinished"
+        ? ""
+        : status === "complete"
+          ? join(many, many && `${tries - 1} recovered`, `${tokens} in ${length}`)
+          : join(many, `${word.textContent} after ${length}`, `${tokens} kept`);
+    if (root.dataset.status !== name) {
+      root.dataset.status = name;
+      say(voice, join(word.textContent, why, closing));
+    }
+  };
+
+  const drawParts = (live: boolean) => {
+    const { withdrawn, violations, thoughts: thought, error } = { ...state, ...meta };
+    list(notes, meta.notes, () => (meta.notes ?? []).map((note) => h("p", "", note)));
+    list(
+      cuts,
+      withdrawn.map((w) => w.t + (w.text ?? "")),
+      () =>
+        withdrawn.map((w) =>
+          h(
+            "details",
+            "cut",
+            h(
+              "summary",
+              "",
+              `attempt ${w.attempt} · `,
+              w.tokens < w.of ? `last ${w.tokens} of ` : "withdrawn after ",
+              count(w.of, "token"),
+              w.tokens < w.of && " withdrawn",
+              `: ${w.why}`,
+            ),
+            h("del", "text", w.text ?? "(not kept)"),
+            ...w.violations.map(finding),
+          ),
+        ),
+    );
+    if (thoughts.textContent !== thought) {
+      say(think.firstElementChild!, `Reasoning · ${count(thought.length, "character")}`);
+      say(thoughts, thought);
+    }
+    think.hidden = !thought;
+    list(found, [violations.length, withdrawn.length], () => violations.map(finding));
+    list(tools, JSON.stringify([state.tools, state.data_outputs.length]), () => [
+      ...state.tools.map((tool) =>
+        h(
+          "details",
+          "tool",
+          h(
+            "summary",
+            "",
+            join(tool.tool_name, tool.status, tool.duration_ms && seconds(tool.duration_ms)),
+          ),
+          ...[tool.arguments, tool.error ?? tool.result].map(
+            (value) => value !== undefined && h("pre", "", JSON.stringify(value, null, 2)),
+          ),
+        ),
+      ),
+      ...state.data_outputs.map((data) => h("p", "", data.mime_type ?? data.content_type)),
+    ]);
+    list(failure, !live && error?.message, () =>
+      live || !error
+        ? []
+        : [
+            h("b", "", error.type),
+            h("p", "", error.message),
+            error.hint && h("p", "hint", error.hint),
+          ],
+    );
+    for (const v of violations) body.mark?.(state.content, v);
+  };
+
+  // --- hands ---
+  listen(button, "click", off, () => {
+    const before = status;
+    if (!running()) navigator.clipboard.writeText(state.content);
+    if (stopping || !running()) return;
+    stopping = true;
+    tell(model, { type: "abort" });
+    ask();
+    setTimeout(() => {
+      // A kernel that hears no message while a cell runs can still be interrupted.
+      if (status === before && meta.interrupt !== false && !off.aborted)
+        model.widget_manager?.kernel?.interrupt?.();
+    }, PATIENCE);
+  });
+  listen(scroll, "scroll", off, () => {
+    stick = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 32;
+  });
+  // Plain keys stay here. Notebooks that listen in the capture phase look for the attribute.
+  const keep = (event: KeyboardEvent) => {
+    const ours = root.contains(event.target as Node);
+    const plain = ours && !(event.ctrlKey || event.metaKey || event.altKey);
+    root.toggleAttribute("data-lm-suppress-shortcuts", plain);
+    if (plain && event.eventPhase === 3) event.stopPropagation();
+  };
+  listen(window, "keydown", off, keep, true);
+  listen(root, "keydown", off, keep);
+  atEnd(off, () => {
+    clearTimeout(timer);
+    root.remove();
+  });
+
+  const wire = follow(model, sink, off);
+  setMeta(model.get("meta"));
+  el.append(root);
+  draw();
+  return end;
+}
+
+const join = (...parts: unknown[]): string => parts.filter(Boolean).join(" · ");
+
+const finding = (v: GuardrailViolation): HTMLElement =>
+  h(
+    "li",
+    v.severity ?? "error",
+    h("b", "", words(v.rule)),
+    `: ${v.message}`,
+    v.position != null && ` (at character ${v.position})`,
+    v.suggestion && h("span", "hint", ` ${v.suggestion}`),
+  );
+
+export default { render };

@@ -1,0 +1,392 @@
+r"""Markdown as safe HTML for static output: everything escaped, tags from a short list, no markup.
+
+The same subset as the live view's (`js/src/lib/markdown.ts` and `inline.ts`): headings, nested
+lists, tables, quotes, fences, emphasis, inline code, links. Formulas keep their source. Links lead
+to http, https and mailto only; an image is a link to it. Nothing of the text becomes an attribute
+but the target of a link and the number of a list.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+_FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s{]*)")
+_HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?$")
+_RULE: Final = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
+_QUOTE: Final = re.compile(r" {0,3}> ?")
+_ITEM: Final = re.compile(r"( *)([-*+]|([0-9]{1,9})[.)])(?: +|$)")
+_DASHES: Final = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_CELLS: Final = re.compile(r"(?<!\\)\|")
+_BAR: Final = re.compile(r"^\||(?<!\\)\|$")
+_NEWLINE: Final = re.compile(r"\r\n?|\n")
+_DEEPEST: Final = 20
+"""Lists and quotes inside each other; what is deeper is drawn plain."""
+
+HUGE: Final = 16_384
+"""Text longer than this without a break is drawn plain."""
+
+_EDGE: Final = "1px solid rgba(128,128,128,0.35)"
+_MONO: Final = "font-family:ui-monospace,Menlo,Consolas,monospace"
+_STYLES: Final = {
+    "p": "margin:0 0 0.7em",
+    "h1": "font-size:1.45em;font-weight:600;margin:0.8em 0 0.4em",
+    "h2": "font-size:1.25em;font-weight:600;margin:0.8em 0 0.4em",
+    "h3": "font-size:1.1em;font-weight:600;margin:0.8em 0 0.3em",
+    "h4": "font-size:1em;font-weight:600;margin:0.8em 0 0.3em",
+    "h5": "font-size:1em;font-weight:600;margin:0.8em 0 0.3em",
+    "h6": "font-size:1em;font-weight:600;margin:0.8em 0 0.3em",
+    "ul": "margin:0 0 0.7em;padding-left:1.6em",
+    "ol": "margin:0 0 0.7em;padding-left:1.6em",
+    "blockquote": (
+        "margin:0 0 0.7em;padding:0 0 0 0.9em;border-left:3px solid rgba(128,128,128,0.35)"
+    ),
+    "pre": (
+        f"{_MONO};font-size:0.92em;line-height:1.45;white-space:pre;overflow-x:auto;"
+        "margin:0 0 0.7em;padding:0.6em 0.8em;border-radius:4px;"
+        "color:inherit;background:rgba(128,128,128,0.1)"
+    ),
+    "code": (
+        f"{_MONO};font-size:0.92em;padding:0 0.25em;border-radius:3px;"
+        "color:inherit;background:rgba(128,128,128,0.13)"
+    ),
+    "table": "border-collapse:collapse;margin:0 0 0.7em;font-size:1em;color:inherit",
+    "tr": "background:transparent",
+    "hr": f"border:0;border-top:{_EDGE};margin:1em 0",
+}
+_CELL: Final = f"padding:0.25em 0.7em;border:{_EDGE};background:transparent;color:inherit"
+
+
+def render(text: str) -> str:
+    """The text as HTML.
+
+    Example:
+        >>> render("# Hi *there*").partition(">")[2]
+        'Hi <em>there</em></h1>'
+    """
+    return _blocks([line.expandtabs(4) for line in _NEWLINE.split(text)])
+
+
+def plain(text: str) -> str:
+    """The text as it is, in a block that keeps its spaces and wraps.
+
+    Example:
+        >>> plain("<b>").partition(">")[2]
+        '&lt;b&gt;</div>'
+    """
+    style = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 0.7em"
+    return f'<div style="{style}">{escape(text)}</div>'
+
+
+def code_block(text: str) -> str:
+    """The text as a block of code."""
+    return _tag("pre", escape(text))
+
+
+def _tag(name: str, inside: str, attributes: str = "") -> str:
+    style = _STYLES.get(name)
+    told = f' style="{style}"' if style else ""
+    return f"<{name}{attributes}{told}>{inside}</{name}>"
+
+
+# --- blocks ---------------------------------------------------------------------------------
+
+
+def _blocks(lines: list[str], depth: int = 0) -> str:
+    if depth > _DEEPEST:
+        return plain("\n".join(lines))
+    out: list[str] = []
+    i = 0
+    while i < len(lines):
+        first = lines[i]
+        if not first.strip():
+            i += 1
+        elif found := _FENCE.match(first):
+            i = _fence(lines, i, found, out)
+        elif found := _HEADING.match(first):
+            out.append(_tag(f"h{len(found[1])}", _inline((found[2] or "").strip())))
+            i += 1
+        elif _RULE.match(first):
+            out.append(f'<hr style="{_STYLES["hr"]}">')
+            i += 1
+        elif _QUOTE.match(first):
+            begin = i
+            while i < len(lines) and _QUOTE.match(lines[i]):
+                i += 1
+            inner = [_QUOTE.sub("", line, count=1) for line in lines[begin:i]]
+            out.append(_tag("blockquote", _blocks(inner, depth + 1)))
+        elif found := _ITEM.match(first):
+            i = _list(lines, i, found, out, depth)
+        elif _is_table(lines, i):
+            i = _table(lines, i, out)
+        else:
+            i = _paragraph(lines, i, out)
+    return "".join(out)
+
+
+def _fence(lines: list[str], i: int, found: re.Match[str], out: list[str]) -> int:
+    mark = found[1]
+    close = re.compile(rf"\s*{re.escape(mark[0])}{{{len(mark)},}}\s*$")
+    begin = i = i + 1
+    while i < len(lines) and not close.match(lines[i]):
+        i += 1
+    out.append(code_block("\n".join(lines[begin:i])))
+    return i + 1
+
+
+def _paragraph(lines: list[str], i: int, out: list[str]) -> int:
+    begin = i
+    i += 1
+    while i < len(lines) and not _ends(lines[i], paragraph=True) and not _is_table(lines, i):
+        i += 1
+    text = "\n".join(line.lstrip() for line in lines[begin:i]).rstrip()
+    out.append(plain(text) if len(text) > HUGE else _tag("p", _inline(text)))
+    return i
+
+
+def _ends(line: str, *, paragraph: bool = False) -> bool:
+    """Whether a line ends a table or, with `paragraph`, a paragraph."""
+    if not line.strip():
+        return True
+    if any(rule.match(line) for rule in (_FENCE, _HEADING, _RULE, _QUOTE)):
+        return True
+    item = _ITEM.match(line)
+    if item is None:
+        return False
+    return not (paragraph and (int(item[3] or 1) != 1 or item.end() == len(line)))
+
+
+def _list(lines: list[str], i: int, found: re.Match[str] | None, out: list[str], depth: int) -> int:
+    assert found is not None
+    kind, number = found[2][-1], found[3]
+    items: list[str] = []
+    while found and found[2].endswith(kind) and not _RULE.match(lines[i]):
+        indent = len(found[1])
+        width = min(found.end(), indent + len(found[2]) + 4)
+        first = re.sub(r"^\[ ] ", "☐ ", lines[i][found.end() :])
+        inner = [re.sub(r"^\[[xX]] ", "☑ ", first)]
+        i += 1
+        loose = False
+        while i < len(lines):
+            line = lines[i]
+            space = len(line) - len(line.lstrip()) if line.strip() else -1
+            # Two columns are enough to belong to the item: models indent by two under `1.` as well.
+            if 0 <= space < min(width, indent + 2) and (loose or _ends(line)):
+                break
+            loose = space < 0
+            inner.append(line[min(width, max(0, space)) :])
+            i += 1
+        items.append(f"<li>{_item(inner, depth)}</li>")
+        found = _ITEM.match(lines[i]) if i < len(lines) else None
+    start = f' start="{int(number)}"' if number and int(number) != 1 else ""
+    out.append(_tag("ol" if number else "ul", "".join(items), start))
+    return i
+
+
+def _item(lines: list[str], depth: int) -> str:
+    """An item's blocks; a single paragraph stands without one's margins."""
+    inside = _blocks(lines, depth + 1)
+    begin, end = f'<p style="{_STYLES["p"]}">', "</p>"
+    return inside.replace(begin, "", 1).replace(end, "", 1) if inside.startswith(begin) else inside
+
+
+def _is_table(lines: list[str], i: int) -> bool:
+    if "|" not in lines[i] or i + 1 >= len(lines):
+        return False
+    dashes = lines[i + 1]
+    if "-" not in dashes or len(dashes) > 2000 or not _DASHES.match(dashes):
+        return False
+    return len(_cells(lines[i])) == len(_cells(dashes))
+
+
+def _table(lines: list[str], i: int, out: list[str]) -> int:
+    dashes = _cells(lines[i + 1])
+    head = _row(lines[i], dashes, "th")
+    i += 2
+    body = []
+    while i < len(lines) and not _ends(lines[i]):
+        body.append(_row(lines[i], dashes, "td"))
+        i += 1
+    out.append(_tag("table", f"<thead>{head}</thead><tbody>{''.join(body)}</tbody>"))
+    return i
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in _CELLS.split(_BAR.sub("", line.strip()))]
+
+
+def _row(line: str, dashes: list[str], tag: str) -> str:
+    cells = []
+    for at, text in enumerate(_cells(line)):
+        rule = dashes[at] if at < len(dashes) else ""
+        align = "left" if not rule.endswith(":") else "center" if rule[0] == ":" else "right"
+        inside = _inline(text.replace("\\|", "|"))
+        cells.append(f'<{tag} style="{_CELL};text-align:{align}">{inside}</{tag}>')
+    return _tag("tr", "".join(cells))
+
+
+# --- inside a line --------------------------------------------------------------------------
+
+_ESCAPE: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+_CODE: Final = re.compile(r"(`+)(?!`)([\s\S]*?[^`])\1(?!`)")
+_TICKS: Final = re.compile(r"`+")
+_MATH: Final = re.compile(
+    r"\$\$[^$]+\$\$|\$(?!\s)[^$\n]*[^\s$]\$(?!\d)|\\[(\[][\s\S]{1,2000}?\\[)\]]"
+)
+_LINK: Final = re.compile(
+    r"!?\[((?:[^\[\]\\]|\\[\s\S]|\[[^\[\]]*\])*)\]"
+    r"\(\s{0,9}<?((?:[^\s()<>\\]|\\[\s\S]|\([^\s()]*\))*)>?"
+    r"(?:\s{1,9}(?:\"[^\"]*\"|'[^']*'))?\s{0,9}\)"
+)
+_BARE: Final = re.compile(r"https?://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)*_~\]]", re.IGNORECASE)
+_BREAK: Final = re.compile(r"(?: {2,}|\\)\n")
+_RUN: Final = re.compile(r"\*+|_+|~~")
+_PLAIN: Final = re.compile(r"(?:[^\\`$\[!hH*_~ ]| (?! )|[hH](?!ttp))+|[\s\S]", re.IGNORECASE)
+_TAGS: Final = {"*": ("em", "strong"), "_": ("em", "strong"), "~": ("del", "del")}
+_REACH: Final = 32
+"""How many open runs a closer looks back over, so that no text costs more than its length."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run of `*`, `_` or `~` that may open or close emphasis."""
+
+    c: str
+    n: int
+    opens: bool
+    closes: bool
+
+
+def _inline(text: str, *, links: bool = True) -> str:
+    if len(text) > HUGE:
+        return escape(text)
+    pieces: list[str | _Run] = []
+    at = 0
+    while at < len(text):
+        end, piece = _piece(text, at, links=links)
+        pieces.append(piece)
+        at = end
+    return "".join(map(_settle, _emphasize(pieces)))
+
+
+def _piece(text: str, at: int, *, links: bool) -> tuple[int, str | _Run]:
+    """What begins here, as HTML or as a run, and where it ends."""
+    c = text[at]
+    if c in "$\\":
+        if m := _MATH.match(text, at):
+            return m.end(), escape(m[0])
+        if m := _ESCAPE.match(text, at):
+            return m.end(), escape(m[1])
+    if c in " \\" and (m := _BREAK.match(text, at)):
+        return m.end(), "<br>"
+    if c == "`":
+        if m := _CODE.match(text, at):
+            return m.end(), _code(m[2])
+        m = _TICKS.match(text, at)
+        assert m is not None
+        return m.end(), m[0]
+    if m := _RUN.match(text, at):
+        return m.end(), _run(text, m)
+    if links and (found := _link_at(text, at)):
+        return found
+    m = _PLAIN.match(text, at)
+    assert m is not None
+    return m.end(), escape(m[0])
+
+
+def _run(text: str, m: re.Match[str]) -> _Run:
+    c = m[0][0]
+    before = text[m.start() - 1] if m.start() else " "
+    after = text[m.end()] if m.end() < len(text) else " "
+    left, right = _flanks(after, before), _flanks(before, after)
+    opens = left and (c != "_" or not right or _is_punctuation(before))
+    closes = right and (c != "_" or not left or _is_punctuation(after))
+    return _Run(c, len(m[0]), opens, closes)
+
+
+def _link_at(text: str, at: int) -> tuple[int, str] | None:
+    c = text[at]
+    if c in "hH" and not (at and (text[at - 1].isalnum() or text[at - 1] == "_")):
+        m = _BARE.match(text, at)
+        link = _link(m[0], escape(m[0])) if m else None
+    elif c in "[!":
+        m = _LINK.match(text, at)
+        target = _ESCAPE.sub(r"\1", m[2]) if m else ""
+        link = _link(target, _inline(m[1], links=False) or escape(target)) if m else None
+    else:
+        return None
+    return (m.end(), link) if m and link else None
+
+
+def _link(url: str, label: str) -> str | None:
+    """An anchor for http, https and mailto; a link to anywhere else is none."""
+    if len(url) > 2000:
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    web = parts.scheme in {"http", "https"} and parts.netloc
+    mail = parts.scheme == "mailto" and not parts.netloc and parts.path
+    if not (web or mail) or any(ord(each) < 33 or each == "\\" for each in url):
+        return None
+    href = quote(url.encode("utf-8", "replace"), safe="%/:=&?~#+!$,;'@()*[]")
+    where = f'href="{escape(href)}" target="_blank" rel="noopener noreferrer"'
+    return f'<a {where} style="color:inherit;text-decoration:underline">{label}</a>'
+
+
+def _code(text: str) -> str:
+    bare = re.fullmatch(r" (.*\S.*) ", text, re.DOTALL)
+    return _tag("code", escape((bare[1] if bare else text).replace("\n", " ")))
+
+
+def _is_punctuation(c: str) -> bool:
+    return unicodedata.category(c)[0] in "PS"
+
+
+def _flanks(inner: str, outer: str) -> bool:
+    """Whether a run next to `inner` and away from `outer` flanks a word on the side of `inner`."""
+    if inner.isspace():
+        return False
+    return not _is_punctuation(inner) or outer.isspace() or _is_punctuation(outer)
+
+
+def _settle(piece: str | _Run) -> str:
+    """A run that found no partner is what it looks like."""
+    return piece if isinstance(piece, str) else piece.c * piece.n
+
+
+def _emphasize(pieces: list[str | _Run]) -> list[str | _Run]:
+    """Pair openers with closers."""
+    out: list[str | _Run] = []
+    openers: list[tuple[_Run, int]] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            out.append(piece)
+            continue
+        j = len(openers) - 1
+        while piece.closes and piece.n and j >= max(0, len(openers) - _REACH):
+            run, index = openers[j]
+            if run.c == piece.c:
+                size = min(2, run.n, piece.n)
+                name = _TAGS[run.c][size - 1]
+                inside = "".join(map(_settle, out[index + 1 :]))
+                del out[index + 1 :], openers[j + 1 :]
+                out.append(f"<{name}>{inside}</{name}>")
+                run.n -= size
+                piece.n -= size
+                if not run.n:
+                    del out[index]
+                    openers.pop()
+                j = len(openers)
+            j -= 1
+        if piece.n:
+            if piece.opens:
+                openers.append((piece, len(out)))
+            out.append(piece)
+    return out
