@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from l0.notebook import _arguments, _sim
+from l0.notebook import _sim, _values
+from l0.notebook._clients import Clients
 from l0.notebook._handle import Handle
 from l0.notebook._interpolate import interpolate
 from l0.notebook._models import (
     DEFAULT,
-    Clients,
     Model,
     Request,
     check_key,
@@ -106,7 +106,7 @@ def prepare(parsed: Namespace, prompt: str, names: Mapping[str, Any], setting: S
         fallbacks=others,
         guardrails=rules(parsed.guardrails or setting.guardrails, names),
         drift=True if parsed.drift else None,
-        retry=parsed.retry or _arguments.retry(setting.retry),
+        retry=parsed.retry or _values.retry(setting.retry),
         timeout=_timeout(parsed, setting, script, notes),
         continuation=resume,
         meta={"model": names_of[0], "prompt": request.prompt[:_SHOWN_PROMPT]},
@@ -175,7 +175,7 @@ def _timeout(
 ) -> Any:
     if parsed.timeout is not None:
         return parsed.timeout
-    usual = _arguments.timeout(setting.timeout)
+    usual = _values.timeout(setting.timeout)
     if script is None or not script.stalls:
         return usual
     notes.append(

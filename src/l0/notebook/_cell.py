@@ -82,9 +82,20 @@ def start(handle: Handle) -> None:
 
 def _start_elsewhere(handle: Handle) -> None:
     """Start the run on the loop of the sync door, with what the caller knows of its cell."""
+    if threading.current_thread().name == "l0-sync":
+        raise RuntimeError("a run can't wait for another one on the sync door's own thread")
     handle.started = True
     here = contextvars.copy_context()
-    threading.Thread(target=here.run, args=(run_sync, _drive(handle)), daemon=True).start()
+    threading.Thread(target=here.run, args=(_serve, handle), daemon=True).start()
+
+
+def _serve(handle: Handle) -> None:
+    try:
+        run_sync(_drive(handle))
+    except BaseException as error:  # a thread has nobody else to tell; whoever waits is told
+        handle.failure = handle.failure or error
+    finally:
+        handle.ended()
 
 
 async def _drive(handle: Handle) -> None:

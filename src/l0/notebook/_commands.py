@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import platform
 import sys
@@ -12,13 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from l0.notebook import _cell, _sim
 from l0.notebook._arguments import split_options
+from l0.notebook._clients import BASE_URLS, KEYS, base_url_of, key_of
 from l0.notebook._handle import Handle
-from l0.notebook._models import BASE_URLS, KEYS, PROVIDERS, base_url_of, key_of, parse_model
+from l0.notebook._models import PROVIDERS, parse_model
 from l0.notebook._table import Table
 from l0.stream import Stream, run_sync
 
 if TYPE_CHECKING:
     from l0.notebook._magics import L0Magics
+
+_RESERVED: Final = frozenset({"replay", "compare"})
+"""Words that are not sent as prompts, because they name what other doors do with runs."""
 
 Command = Callable[["L0Magics"], Any]
 
@@ -41,6 +46,13 @@ def find(line: str) -> Command | None:
     word = line.split(maxsplit=1)[0] if line.strip() else ""
     known = COMMANDS.get(word)
     if known is None:
+        near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.8)
+        if word in _RESERVED or (near and line.strip() == word):
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ValueError(
+                f"{word} is no command; {hint}commands are {', '.join(COMMANDS)}; "
+                f"for a prompt write %l0 -- {line.strip()}"
+            )
         return None
     arguments = split_options(line)[1:]
     if not known.least <= len(arguments) <= known.most:

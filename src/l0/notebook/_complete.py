@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from l0.notebook import _arguments
+from l0.notebook import _arguments, _values
 from l0.notebook._ask import GUARDRAIL_PRESETS
+from l0.notebook._clients import KEYS
 from l0.notebook._commands import COMMANDS
 from l0.notebook._handle import Handle
-from l0.notebook._models import KEYS, PROVIDERS, known_models
+from l0.notebook._models import PROVIDERS, known_models
 
 if TYPE_CHECKING:
     from l0.notebook._magics import L0Magics
@@ -20,7 +21,7 @@ _CELL: Final = re.compile(r"^%%l0(?:\s|$)")
 _EXPRESSION: Final = re.compile(r"(?<!\{)\{\s*(\w*)$")
 
 _OF_OPTION: Final = {
-    "--retry": _arguments.RETRY_PRESETS,
+    "--retry": _values.RETRY_PRESETS,
     "--timeout": ("30,30", "30,10", "none"),
     "--format": _arguments.FORMATS,
     "-F": _arguments.FORMATS,

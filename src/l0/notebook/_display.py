@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("l0")
 
 _KEPT: Final = 8
-"""Widgets of ended runs that stay open for pages that were reloaded while they ran."""
+"""Widgets of ended runs that stay open for pages that come back."""
 
 _late: deque[StreamView] = deque()
 
@@ -161,10 +161,9 @@ class LiveDisplay:
 
 
 def _let_go(view: StreamView) -> None:
-    """Close the widget; one that a reloaded page shows stays, because updates don't reach there."""
-    if not view.joined_late:
-        view.close()
-        return
+    """Say nothing more. The latest widgets stay open: updates of a display do not reach a page
+    that was away when its run ended, and there the saved output still asks for the widget.
+    """
     view.bridge.close()
     _late.append(view)
     while len(_late) > _KEPT:

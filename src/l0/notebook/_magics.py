@@ -19,11 +19,12 @@ from IPython.core.magic import (  # noqa: TID253
 )
 from traitlets import Bool, Enum, TraitError, Unicode, validate
 
-from l0.notebook import _arguments, _cell, _commands
+from l0.notebook import _arguments, _cell, _commands, _values
 from l0.notebook._ask import GUARDRAIL_PRESETS, HINT, Asked, Setting, prepare
+from l0.notebook._clients import Clients
 from l0.notebook._failure import without_keys
 from l0.notebook._handle import Handle
-from l0.notebook._models import Clients, parse_model
+from l0.notebook._models import parse_model
 from l0.notebook._transform import AWAITED
 
 
@@ -158,7 +159,7 @@ class L0Magics(Magics):
     def _speed(self, asked: float | None, *, headless: bool) -> float | None:
         if asked is None and headless:
             return None
-        return (_arguments.speed(self.speed) if asked is None else asked) or None
+        return (_values.speed(self.speed) if asked is None else asked) or None
 
     # --- what %config may say ---
 
@@ -170,11 +171,11 @@ class L0Magics(Magics):
                 case "model" if value:
                     parse_model(value, self.aliases)
                 case "retry":
-                    _arguments.retry(value)
+                    _values.retry(value)
                 case "timeout":
-                    _arguments.timeout(value)
+                    _values.timeout(value)
                 case "speed":
-                    _arguments.speed(value)
+                    _values.speed(value)
         except ValueError as error:
             raise TraitError(f"L0Magics.{name}: {error}") from None
         return value

@@ -30,35 +30,53 @@ _DEEPEST: Final = 20
 HUGE: Final = 16_384
 """Text longer than this without a break is drawn plain."""
 
-_EDGE: Final = "1px solid rgba(128,128,128,0.35)"
+_EDGE: Final = "1px solid rgba(128,128,128,0.28)"
 _MONO: Final = "font-family:ui-monospace,Menlo,Consolas,monospace"
+_BLOCK: Final = (
+    f"{_MONO};font-size:0.93em;line-height:1.45;white-space:pre;overflow-x:auto;border:0;"
+    "color:inherit"
+)
 _STYLES: Final = {
-    "p": "margin:0 0 0.7em",
-    "h1": "font-size:1.45em;font-weight:600;margin:0.8em 0 0.4em",
-    "h2": "font-size:1.25em;font-weight:600;margin:0.8em 0 0.4em",
-    "h3": "font-size:1.1em;font-weight:600;margin:0.8em 0 0.3em",
-    "h4": "font-size:1em;font-weight:600;margin:0.8em 0 0.3em",
-    "h5": "font-size:1em;font-weight:600;margin:0.8em 0 0.3em",
-    "h6": "font-size:1em;font-weight:600;margin:0.8em 0 0.3em",
-    "ul": "margin:0 0 0.7em;padding-left:1.6em",
-    "ol": "margin:0 0 0.7em;padding-left:1.6em",
+    "p": "margin:0.65em 0",
+    **{
+        f"h{level}": f"margin:1.1em 0 0.4em;font-size:{size}em;font-weight:600;line-height:1.3"
+        for level, size in enumerate(("1.4", "1.22", "1.08", "1", "1", "1"), 1)
+    },
+    "ul": "margin:0.65em 0;padding-left:1.7em",
+    "ol": "margin:0.65em 0;padding-left:1.7em",
+    "li": "margin:0.15em 0",
     "blockquote": (
-        "margin:0 0 0.7em;padding:0 0 0 0.9em;border-left:3px solid rgba(128,128,128,0.35)"
+        "margin:0.65em 0;padding:0 0 0 1em;border-left:3px solid rgba(128,128,128,0.28);"
+        "opacity:0.72"
     ),
     "pre": (
-        f"{_MONO};font-size:0.92em;line-height:1.45;white-space:pre;overflow-x:auto;"
-        "margin:0 0 0.7em;padding:0.6em 0.8em;border-radius:4px;"
-        "color:inherit;background:rgba(128,128,128,0.1)"
+        f"margin:0.65em 0;padding:0.7em 0.9em;border-radius:4px;background:rgba(128,128,128,0.1);"
+        f"{_BLOCK}"
     ),
     "code": (
-        f"{_MONO};font-size:0.92em;padding:0 0.25em;border-radius:3px;"
-        "color:inherit;background:rgba(128,128,128,0.13)"
+        f"{_MONO};font-size:0.93em;padding:0.1em 0.3em;border-radius:3px;"
+        "color:inherit;background:rgba(128,128,128,0.1)"
     ),
-    "table": "border-collapse:collapse;margin:0 0 0.7em;font-size:1em;color:inherit",
+    "table": (
+        "margin:0.65em 0;display:block;overflow-x:auto;max-width:100%;"
+        "border-collapse:collapse;font-size:0.93em;color:inherit"
+    ),
     "tr": "background:transparent",
-    "hr": f"border:0;border-top:{_EDGE};margin:1em 0",
+    "hr": f"margin:0.65em 0;border:0;border-top:{_EDGE}",
 }
-_CELL: Final = f"padding:0.25em 0.7em;border:{_EDGE};background:transparent;color:inherit"
+"""As `js/src/stream.css` has it: when the live view is replaced, no line is to move."""
+
+_CELL: Final = (
+    f"padding:0.3em 0.9em 0.3em 0;border:0;border-bottom:{_EDGE};max-width:32em;line-height:1.5;"
+    "vertical-align:top;white-space:normal;background:transparent;color:inherit"
+)
+_CODE_BOX: Final = (
+    "margin:0.65em 0;padding:0.65em 0.84em;border-radius:4px;background:rgba(128,128,128,0.1)"
+)
+_LANGUAGE: Final = "margin:0 0 0.4em;font-size:0.79em;line-height:1;opacity:0.72"
+_LOOSE: Final = re.compile(r'(<(?:p|ul|ol)(?: start="\d+")? style="margin:)0\.65em')
+_TOP: Final = re.compile(r'(<[^<>]* style="margin:)[\d.]+em 0(?: ([\d.]+em))?')
+_BOTTOM: Final = re.compile(r'(<[^<>]* style="margin:[\d.]+(?:em)? 0)(?: [\d.]+em)?')
 
 
 def render(text: str) -> str:
@@ -68,7 +86,7 @@ def render(text: str) -> str:
         >>> render("# Hi *there*").partition(">")[2]
         'Hi <em>there</em></h1>'
     """
-    return _blocks([line.expandtabs(4) for line in _NEWLINE.split(text)])
+    return "".join(_flush(_blocks([line.expandtabs(4) for line in _NEWLINE.split(text)])))
 
 
 def plain(text: str) -> str:
@@ -78,13 +96,27 @@ def plain(text: str) -> str:
         >>> plain("<b>").partition(">")[2]
         '&lt;b&gt;</div>'
     """
-    style = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 0.7em"
+    style = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0"
     return f'<div style="{style}">{escape(text)}</div>'
 
 
-def code_block(text: str) -> str:
-    """The text as a block of code."""
-    return _tag("pre", escape(text))
+def code_block(text: str, language: str = "") -> str:
+    """The text as a block of code, below the name of its language."""
+    if not language:
+        return _tag("pre", escape(text))
+    inner = f"margin:0;padding:0;background:transparent;{_BLOCK}"
+    return (
+        f'<div style="{_CODE_BOX}"><div style="{_LANGUAGE}">{escape(language)}</div>'
+        f'<pre style="{inner}">{escape(text)}</pre></div>'
+    )
+
+
+def _flush(blocks: list[str]) -> list[str]:
+    """The first and the last block without the space outside."""
+    if blocks:
+        blocks[0] = _TOP.sub(lambda m: f"{m[1]}0 0 {m[2] or '0.65em'}", blocks[0], count=1)
+        blocks[-1] = _BOTTOM.sub(r"\1 0", blocks[-1], count=1)
+    return blocks
 
 
 def _tag(name: str, inside: str, attributes: str = "") -> str:
@@ -96,9 +128,9 @@ def _tag(name: str, inside: str, attributes: str = "") -> str:
 # --- blocks ---------------------------------------------------------------------------------
 
 
-def _blocks(lines: list[str], depth: int = 0) -> str:
+def _blocks(lines: list[str], depth: int = 0) -> list[str]:
     if depth > _DEEPEST:
-        return plain("\n".join(lines))
+        return [plain("\n".join(lines))]
     out: list[str] = []
     i = 0
     while i < len(lines):
@@ -118,14 +150,14 @@ def _blocks(lines: list[str], depth: int = 0) -> str:
             while i < len(lines) and _QUOTE.match(lines[i]):
                 i += 1
             inner = [_QUOTE.sub("", line, count=1) for line in lines[begin:i]]
-            out.append(_tag("blockquote", _blocks(inner, depth + 1)))
+            out.append(_tag("blockquote", "".join(_blocks(inner, depth + 1))))
         elif found := _ITEM.match(first):
             i = _list(lines, i, found, out, depth)
         elif _is_table(lines, i):
             i = _table(lines, i, out)
         else:
             i = _paragraph(lines, i, out)
-    return "".join(out)
+    return out
 
 
 def _fence(lines: list[str], i: int, found: re.Match[str], out: list[str]) -> int:
@@ -134,7 +166,7 @@ def _fence(lines: list[str], i: int, found: re.Match[str], out: list[str]) -> in
     begin = i = i + 1
     while i < len(lines) and not close.match(lines[i]):
         i += 1
-    out.append(code_block("\n".join(lines[begin:i])))
+    out.append(code_block("\n".join(lines[begin:i]), found[2]))
     return i + 1
 
 
@@ -180,7 +212,7 @@ def _list(lines: list[str], i: int, found: re.Match[str] | None, out: list[str],
             loose = space < 0
             inner.append(line[min(width, max(0, space)) :])
             i += 1
-        items.append(f"<li>{_item(inner, depth)}</li>")
+        items.append(_tag("li", _item(inner, depth)))
         found = _ITEM.match(lines[i]) if i < len(lines) else None
     start = f' start="{int(number)}"' if number and int(number) != 1 else ""
     out.append(_tag("ol" if number else "ul", "".join(items), start))
@@ -188,10 +220,12 @@ def _list(lines: list[str], i: int, found: re.Match[str] | None, out: list[str],
 
 
 def _item(lines: list[str], depth: int) -> str:
-    """An item's blocks; a single paragraph stands without one's margins."""
-    inside = _blocks(lines, depth + 1)
+    """An item's blocks, with little space between them; its first paragraph is no block."""
+    inside = "".join(_blocks(lines, depth + 1))
     begin, end = f'<p style="{_STYLES["p"]}">', "</p>"
-    return inside.replace(begin, "", 1).replace(end, "", 1) if inside.startswith(begin) else inside
+    if inside.startswith(begin):
+        inside = inside.replace(begin, "", 1).replace(end, "", 1)
+    return _LOOSE.sub(r"\g<1>0.15em", inside)
 
 
 def _is_table(lines: list[str], i: int) -> bool:

@@ -1,24 +1,21 @@
-"""From the name of a model to a function that opens its stream, with clients built once."""
+"""From the name of a model to a function that opens its stream."""
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import inspect
-import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from l0.notebook import _sim
+from l0.notebook._clients import BASE_URLS, KEYS, Clients, base_url_of, key_of
 from l0.stream import AttemptInfo, continue_messages
 
 DEFAULT: Final = "sim:story"
 """Answers where no model is named: offline, without a key."""
 
-KEYS: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-BASE_URLS: Final = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
 PROVIDERS: Final = (*KEYS, "sim")
 
 _OWN_NAMES: Final = (  # bare names whose provider is known
@@ -127,19 +124,6 @@ def known_models(provider: str) -> list[str]:
     return [f"{provider}:{name}" for name in names]
 
 
-# --- keys -----------------------------------------------------------------------------------
-
-
-def key_of(provider: str) -> str | None:
-    """The key from the environment; never shown or recorded."""
-    return (os.environ.get(KEYS[provider]) or "").strip() or None
-
-
-def base_url_of(provider: str) -> str | None:
-    """The address from the environment; None: the provider's own."""
-    return (os.environ.get(BASE_URLS[provider]) or "").strip() or None
-
-
 def check_key(model: Model) -> None:
     """Raise a ValueError that says which variable is missing, if the model needs one."""
     if model.provider == "sim" or key_of(model.provider) or base_url_of(model.provider):
@@ -227,74 +211,3 @@ def _fit(create: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any
         return arguments
     fitting = {name: value for name, value in arguments.items() if name in known}
     return {**fitting, "extra_body": {**more, **fitting.get("extra_body", {})}}
-
-
-# --- clients --------------------------------------------------------------------------------
-
-
-class Clients:
-    """One client a provider, address and loop: connections are kept, and belong to their loop."""
-
-    def __init__(self) -> None:
-        self._open: dict[tuple[Any, ...], tuple[asyncio.AbstractEventLoop, Any]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
-
-    def load(self, via: str) -> None:
-        """Import the provider's package.
-
-        Raises:
-            ValueError: it is not installed.
-        """
-        try:
-            __import__(via)
-        except ImportError as error:
-            raise ValueError(f"{via} is not installed: pip install {via} ({error})") from None
-
-    def get(self, via: str, *, local: bool) -> Any:
-        """The client for the running loop; a local one speaks to the fault server."""
-        loop = asyncio.get_running_loop()
-        if local:
-            running = _sim.server()
-            url = running.anthropic_base_url if via == "anthropic" else running.base_url
-            key: str | None = "local"
-        else:
-            url, key = base_url_of(via), key_of(via) or "none"
-        place = (via, url, key, id(loop))
-        found = self._open.get(place)
-        if found is None or found[0] is not loop:
-            found = self._open[place] = (loop, _client(via, url, key, local=local))
-        return found[1]
-
-    def close(self) -> None:
-        """Close every client on its own loop."""
-        kept, self._open = list(self._open.values()), {}
-        try:
-            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        for loop, client in kept:
-            if loop.is_closed():
-                continue
-            if loop is here:
-                task = loop.create_task(client.close())
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
-            elif loop.is_running():
-                asyncio.run_coroutine_threadsafe(client.close(), loop)
-            elif here is None:
-                loop.run_until_complete(client.close())
-
-
-def _client(via: str, url: str | None, key: str | None, *, local: bool) -> Any:
-    if via == "anthropic":
-        import anthropic as sdk
-
-        build: Any = sdk.AsyncAnthropic
-    else:
-        import openai as sdk  # type: ignore[no-redef]
-
-        build = sdk.AsyncOpenAI  # type: ignore[attr-defined]
-    options: dict[str, Any] = {"api_key": key, "base_url": url, "max_retries": 0}
-    if local:  # a proxy from the environment would not find this machine's own loopback
-        options["http_client"] = sdk.DefaultAsyncHttpxClient(trust_env=False)
-    return build(**options)

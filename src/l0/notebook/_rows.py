@@ -14,6 +14,7 @@ import msgspec
 
 from l0.events import ObservabilityEvent, Redactor, TokensPayload
 from l0.events._serialize import encode
+from l0.notebook._clients import KEYS, key_of
 
 Row = list[Any]
 """`[type, t_ms, payload]`, ready for JSON."""
@@ -22,6 +23,7 @@ LONGEST: Final = 4000
 """Characters of a text inside a payload; the answer is not one of them."""
 
 _LONE: Final = re.compile("[\ud800-\udfff]")
+_KEY: Final = 8  # shorter ones are placeholders, such as those of local servers
 _SPAN_MS: Final = 1000.0
 _GAP_MS: Final = 250.0
 _UNSEEN: Final = frozenset({"TOKEN"})
@@ -50,7 +52,7 @@ def row_of(event: ObservabilityEvent, started_ms: float) -> Row | None:
     if event.type in _UNSEEN or (event.type.startswith(_QUIET) and not _found(payload)):
         return None
     json, _ = _redactor().json(encode(msgspec.structs.asdict(payload))[0])
-    data = msgspec.json.decode(json)
+    data = msgspec.json.decode(_without_keys(json))
     if event.type == "STREAM_EVENT" and isinstance(data.get("event"), dict):
         data["event"] = {k: v for k, v in data["event"].items() if v is not None}
         is_message = data["event"].get("type") == "message"
@@ -134,6 +136,14 @@ def _slim(value: Any, key: str = "") -> Any:
         if len(value) > LONGEST:
             return f"{value[:LONGEST]}… ({len(value) - LONGEST:,} characters more)"
     return value
+
+
+def _without_keys(json: str) -> str:
+    """JSON without the keys of this process, which may have a shape of their own."""
+    for key in filter(None, map(key_of, KEYS)):
+        if len(key) >= _KEY:
+            json = json.replace(key, "[redacted]")
+    return json
 
 
 @cache

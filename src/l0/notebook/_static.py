@@ -39,9 +39,12 @@ _INK: Final = {
 }
 _LOST: Final = "#b8863b"
 _LINE: Final = "rgba(128,128,128,0.28)"
-_SMALL: Final = "font-size:0.86em"
+_SMALL: Final = "font-size:0.857em"
 _FAINT: Final = "opacity:0.72"
 _WAITED: Final = re.compile(r" \(waited [0-9.,]+ \w+\)")
+_NO_FORMULAS: Final = "tex2jax_ignore mathjax_ignore"
+"""Pages typeset formulas wherever they find them, and "$5 to $10" is not one."""
+
 _GLYPHS: Final = {
     "retry": "↻",
     "fallback": "↓",
@@ -197,8 +200,8 @@ def html(story: Story, picture: Picture, *, timeless: bool = False) -> str:
         _error(story.error, timeless=timeless),
         _timeline(picture, timeless=timeless),
     ]
-    style = "max-width:100%;padding:0.4em 0.25em 0;line-height:1.55"
-    return f'<div style="{style}">{"".join(parts)}</div>'
+    style = "max-width:100%;padding:0.5em 0.25em 0;line-height:1.5"
+    return f'<div class="{_NO_FORMULAS}" style="{style}">{"".join(parts)}</div>'
 
 
 def _head(story: Story, picture: Picture, *, timeless: bool) -> str:
@@ -208,7 +211,7 @@ def _head(story: Story, picture: Picture, *, timeless: bool) -> str:
     right = "" if timeless else " · ".join(_timings(picture))
     ink = _INK.get(status, _INK["waiting"])
     return (
-        f'<div style="{_SMALL};margin:0 0 0.5em">'
+        f'<div style="{_SMALL};line-height:2">'
         f'<span style="color:{ink}">{"■" if status == "failed" else "●"}</span> '
         f'<b style="font-weight:600;text-transform:capitalize">{name}</b>'
         f'<span style="{_FAINT}">{left}</span>'
@@ -218,7 +221,7 @@ def _head(story: Story, picture: Picture, *, timeless: bool) -> str:
 
 
 def _small(inside: str) -> str:
-    return f'<div style="{_SMALL};{_FAINT};margin:0.15em 0">{inside}</div>'
+    return f'<div style="{_SMALL};{_FAINT}">{inside}</div>'
 
 
 def _details(summary: str, inside: str) -> str:
@@ -260,7 +263,8 @@ def _answer(story: Story) -> str:
             inside = _markdown.code_block(_pretty(story.text))
         case _:
             inside = _markdown.code_block(story.text)
-    return f'<div style="margin:0.4em 0 0.2em;overflow-wrap:break-word">{inside}</div>'
+    wide = "max-width:52em;" if story.format in {"markdown", "text"} else ""
+    return f'<div style="margin:0.5em 0 0.35em;{wide}overflow-wrap:anywhere">{inside}</div>'
 
 
 def _pretty(told: str) -> str:
@@ -384,9 +388,7 @@ def _pieces(bar: Bar, index: int, wide: float, whole: float) -> str:
     return _bar(ink, wide * stands, whole) + _bar(_LOST, wide * (1 - stands), whole, faint=True)
 
 
-def _bar(
-    ink: str, wide: float, whole: float, *, faint: bool = False, thin: bool = False
-) -> str:
+def _bar(ink: str, wide: float, whole: float, *, faint: bool = False, thin: bool = False) -> str:
     if wide <= 0:
         return ""
     colour = f"background:{ink};" if ink else ""

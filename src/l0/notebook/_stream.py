@@ -67,11 +67,6 @@ class StreamView:
             }
         }
 
-    @property
-    def joined_late(self) -> bool:
-        """Whether a page asked for the whole state after the widget was opened: it was reloaded."""
-        return bool(self.widget.openings > 1)
-
     def finish(self) -> None:
         """The run is over: tell the rest, and leave the whole state in the widget."""
         self.bridge.refresh()
@@ -109,14 +104,12 @@ def widget_class() -> type[Any]:
 
         def __init__(self, bridge: Bridge) -> None:
             self._bridge = bridge
-            self.openings = 0
             super().__init__(status=bridge.status, meta=bridge.meta())
 
         def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
             """The traits; those that grow are read from the story, and only for the whole state."""
             state: dict[str, Any] = super().get_state(key, drop_defaults)
             if key is None or set(state) >= _GROWING:
-                self.openings += key is None
                 self._bridge.flush()
                 now = self._bridge.snapshot()
                 state |= {name: now[name] for name in ("content", "events", "status", "meta")}

@@ -69,20 +69,28 @@ class _Door:
         loop = self.loop()
 
         def start() -> None:
-            task = loop.create_task(coroutine, context=context)
-            task.add_done_callback(lambda t: _copy_outcome(t, done))
+            task = loop.create_task(_guarded(coroutine, done), context=context)
+            done.add_done_callback(lambda _: loop.call_soon_threadsafe(task.cancel))
 
         loop.call_soon_threadsafe(start)
         return done
 
 
-def _copy_outcome(task: asyncio.Task[T], done: concurrent.futures.Future[T]) -> None:
-    if task.cancelled():
-        done.set_exception(concurrent.futures.CancelledError())
-    elif task.exception() is not None:
-        done.set_exception(task.exception())
-    else:
-        done.set_result(task.result())
+async def _guarded(coroutine: Coroutine[Any, Any, T], done: concurrent.futures.Future[T]) -> None:
+    """Run it to its outcome; an interrupt or exit raised inside must not end the loop's thread."""
+    result: Any = None
+    error: BaseException | None = None
+    try:
+        result = await coroutine
+    except asyncio.CancelledError:
+        error = concurrent.futures.CancelledError()
+    except BaseException as raised:  # the caller's thread is where it belongs
+        error = raised
+    if not done.done():  # the caller may have been interrupted and gone
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
 
 
 _door = _Door()
@@ -122,8 +130,7 @@ def _wait(future: concurrent.futures.Future[T], stream: Stream | None = None) ->
         if stream is not None:
             stream.abort("interrupted")
             concurrent.futures.wait([future], timeout=_CLOSE_SECONDS)
-        else:
-            future.cancel()
+        future.cancel()
         raise
 
 
