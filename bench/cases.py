@@ -40,6 +40,84 @@ def prose(count: int) -> list[str]:
     return made
 
 
+def markdown(count: int) -> list[str]:
+    """Prose with headings, lists, a table and fenced code in between."""
+    words, made = prose(count), []
+    blocks = ["\n\n## Part\n\n", "\n- one item", "\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"]
+    blocks += ["\n\n```python\nx = [1, 2]\n```\n\n", " **strong** and `code` "]
+    for index, word in enumerate(words):
+        made.append(blocks[index // 40 % len(blocks)] if index % 40 == 39 else word)
+    return made
+
+
+def json_text(count: int) -> list[str]:
+    """A long array of objects, cut into tokens of four characters."""
+    import json
+
+    rng = random.Random(3)
+    rows = [
+        {"id": i, "name": f"row {rng.randrange(10**6)}", "tags": ["a", "b"], "at": rng.random()}
+        for i in range(count // 18)
+    ]
+    text = json.dumps(rows)
+    return [text[i : i + 4] for i in range(0, len(text), 4)][:count]
+
+
+def full_stack() -> dict[str, Any]:
+    """Recommended rules, drift, timeouts and checkpoints at 15/25/20 tokens."""
+    return {
+        "guardrails": l0.Guardrails.recommended(),
+        "drift": True,
+        "timeout": l0.Timeout(initial_token=30, inter_token=30, total=3600),
+        "continuation": True,
+        "check_intervals": l0.CheckIntervals(15, 25, 20),
+    }
+
+
+def full() -> list[Case]:
+    """Everything on, over three corpora, and with a listener that wants every check."""
+    cases = []
+    for name, corpus in (("prose", prose), ("markdown", markdown), ("json", json_text)):
+        words, base = corpus(20_000), f"raw {name}"
+        count = len(words)
+        if name == "json":  # cut off in the middle, it is an unclosed document: judged, accepted
+            options = full_stack() | {"retry": False}
+        else:
+            options = full_stack()
+        act = reliable(words, **options) if name != "json" else _failing(words, options)
+        cases += [
+            Case(base, raw(words), count),
+            Case(f"full {name}", act, count, base, 23 if OLD else 13, 2.0),
+        ]
+    words = prose(20_000)
+    busy = full_stack() | {"check_intervals": l0.CheckIntervals(5, 10, 10), "on_event": listener}
+    cases.append(
+        Case("full, listener 5/10/10", reliable(words, **busy), 20_000, "raw prose", 40 if OLD else 21)
+    )
+    return cases
+
+
+def _failing(chunks: list[Any], options: dict[str, Any]) -> Callable[[], Awaitable[None]]:
+    """A document that is cut off: the rule says so at the end, after the same work a token."""
+    act = reliable(chunks, **options)
+
+    async def attempt() -> None:
+        try:
+            await act()
+        except l0.errors.GuardrailError:
+            pass
+
+    return attempt
+
+
+def growth() -> list[Case]:
+    """Cost a token at 200,000 tokens over that at 20,000, everything on."""
+    return [
+        Case("full 20000", reliable(prose(20_000), **full_stack()), 20_000),
+        Case("full 200000", reliable(prose(200_000), **full_stack()), 200_000, "full 20000", 11.5),
+    ]
+
+
 def source(chunks: list[Any]) -> Callable[[], AsyncIterator[Any]]:
     """A bare async generator over prebuilt chunks: the raw baseline iterates it alone."""
 
@@ -181,4 +259,4 @@ def _client(body: bytes) -> Any:
     )
 
 
-SUITES = {"core": core, "set-up": set_up, "provider": provider}
+SUITES = {"core": core, "full": full, "growth": growth, "set-up": set_up, "provider": provider}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from l0.stream import _overlap
+from l0.stream import _continuation, _overlap
 from l0.stream._overlap import (
     ContinuationConfig,
     DeduplicationOptions,
@@ -108,9 +108,9 @@ def test_what_is_no_text_is_refused(arguments):
 
 
 def test_the_examples_in_the_docstrings_run():
-    results = doctest.testmod(_overlap)
-    assert results.attempted >= 4
-    assert results.failed == 0
+    results = [doctest.testmod(module) for module in (_overlap, _continuation)]
+    assert sum(result.attempted for result in results) >= 4
+    assert not any(result.failed for result in results)
 
 
 # --- what is removed --------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from l0.events._bus import EventBus, Handler, ObservabilityEvent, new_stream_id
 from l0.events._catalog import Payload, catalog, payload_class, register_payload
 from l0.events._clock import SYSTEM_CLOCK, Clock, SystemClock, TimerHandle
+from l0.events._compare import Difference, ReplayComparison, compare_replays
 from l0.events._composite import CompositeEventStore
 from l0.events._event import (
     ContentType,
@@ -94,12 +95,7 @@ from l0.events._record import Record, UnknownPayload
 from l0.events._recorder import EventRecorder
 from l0.events._redact import Redactor
 from l0.events._replay import Replay, replay
-from l0.events._replay_source import (
-    Difference,
-    ReplayComparison,
-    compare_replays,
-    replay_source,
-)
+from l0.events._replay_source import replay_source
 from l0.events._serialize import from_json, schema, schema_of, to_dict, to_json
 from l0.events._sources import get_stream_metadata
 from l0.events._sqlite import SQLiteEventStore

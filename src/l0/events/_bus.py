@@ -213,17 +213,31 @@ class EventBus:
             route = self._route(type_)
         if not route:
             return
-        event = ObservabilityEvent(
-            type_, self.now() if ts is None else ts, self.stream_id, payload, self.meta
-        )
+        ts = self.now() if ts is None else ts
+        self._hand(ObservabilityEvent(type_, ts, self.stream_id, payload, self.meta), route)
+
+    def emit_all(self, payloads: Iterable[Payload]) -> None:
+        """Hand over several events of one moment: such as a check that found nothing."""
+        if not self.active:
+            return
+        ts, routes = self.now(), self._routes
+        for payload in payloads:
+            type_ = payload.type
+            route = routes.get(type_)
+            if route is None:
+                route = self._route(type_)
+            if route:
+                self._hand(ObservabilityEvent(type_, ts, self.stream_id, payload, self.meta), route)
+
+    def _hand(self, event: ObservabilityEvent, route: Iterable[Handler]) -> None:
         for handler in route:
             try:
                 result = handler(event)
             except Exception as error:  # a listener never changes the run
-                self.failed(handler, error, type_)
+                self.failed(handler, error, event.type)
             else:
                 if result is not None and inspect.isawaitable(result):
-                    self.defer(handler, result, type_)
+                    self.defer(handler, result, event.type)
 
     def call(self, callback: Callable[..., Any], *args: Any, done: Any = None) -> None:
         """Call one of the caller's callbacks under the same contract as handlers.

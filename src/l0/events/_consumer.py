@@ -111,17 +111,18 @@ def find_withheld(records: Sequence[Record]) -> frozenset[int]:
     """The `seq` of each TOKENS whose last token failed its check, and so was not handed over."""
     found: set[int] = set()
     last: int | None = None
-    judged = False
+    judged = acted = False
     for record in records:
         match record.type:
             case "TOKENS":
-                last, judged = record.seq, False
+                last, judged, acted = record.seq, False, False
             case "STREAM_INIT" | "STREAM_FINISHED":
-                last, judged = None, False
+                last, judged, acted = None, False, False
             case "GUARDRAIL_PHASE_END":
                 end = record.payload
-                if isinstance(end, GuardrailPhaseEndPayload):
-                    judged = judged or (end.phase == "streaming" and not end.passed)
+                if isinstance(end, GuardrailPhaseEndPayload) and end.phase == "streaming":
+                    judged = judged or not end.passed
+                    acted = acted or end.should_retry or end.should_halt
             case "DRIFT_CHECK_RESULT":
                 result = record.payload
                 judged = judged or (isinstance(result, DriftCheckResultPayload) and result.detected)
@@ -129,7 +130,9 @@ def find_withheld(records: Sequence[Record]) -> frozenset[int]:
                 error = record.payload
                 if isinstance(error, ErrorPayload) and error.error_code in _JUDGED:
                     found.add(last)
-                last, judged = None, False
+                last, judged, acted = None, False, False
+    if acted and last is not None:  # the record ends before it says that the attempt failed
+        found.add(last)
     return frozenset(found)
 
 

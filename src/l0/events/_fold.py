@@ -60,6 +60,7 @@ def _restart(state: State, e: p.RestartPayload, ts: float) -> None:
 
 def _stream_init(state: State, e: p.StreamInitPayload, ts: float) -> None:
     state.phase = RuntimeState.WAITING_FOR_TOKEN
+    state._awaited = True
 
 
 def _stream_finished(state: State, e: p.StreamFinishedPayload, ts: float) -> None:
@@ -74,7 +75,8 @@ def _tokens(state: State, e: p.TokensPayload, ts: float) -> None:
         state.append(text, base + offset)
         if index in marks:
             state.mark_checkpoint()
-    state.phase = RuntimeState.STREAMING
+    if state._awaited:  # later ones change nothing: a tool call that was seen has been seen
+        state._awaited, state.phase = False, RuntimeState.STREAMING
 
 
 def _stream_event(state: State, e: p.StreamEventPayload, ts: float) -> None:

@@ -68,6 +68,9 @@ class Log:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __bool__(self) -> bool:
+        return True  # an empty log is a handler all the same
+
     def __repr__(self) -> str:
         return f"<Log: {len(self._rows)} records of {len(self._metas)} streams>"
 
@@ -76,11 +79,11 @@ class Log:
         stream_id = event.stream_id
         chain = self._chains.get(stream_id)
         if chain is None:
-            if stream_id in self._metas:
-                raise StoreError(f"stream {stream_id} was loaded from a file; it can't go on")
-            chain = self._chains[stream_id] = Chain(
-                check_id(stream_id), self._redactor, full=not self.found_only
-            )
+            chain = Chain(check_id(stream_id), self._redactor, full=not self.found_only)
+            self._chains[stream_id] = chain
+            if stream_id in self._metas:  # it was loaded
+                last = next(row for row in reversed(self._rows) if row.stream_id == stream_id)
+                chain.go_on_from(last.seq, last.hash)
         rows: list[Row] = []
         chain.push(event, rows)
         self._add(rows)
@@ -110,9 +113,11 @@ class Log:
             return
         self._rows.extend(rows)
         stream_id = rows[0].stream_id
-        for record in records_of(rows, self._metas.get(stream_id)):
-            self._metas[stream_id] = record.meta
-            self._tell(record)
+        if stream_id not in self._metas:
+            self._metas[stream_id] = next(records_of(rows[:1])).meta
+        if self._subscribers:
+            for record in records_of(rows, self._metas[stream_id]):
+                self._tell(record)
         if self._sink is not None:
             tap = self._taps.setdefault(stream_id, Tap())
             self._sink.put(tap, rows)
@@ -185,12 +190,12 @@ class Log:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Log:
-        """The log that `save` wrote, or one stream of a `JsonlEventStore`.
+        """The log that `save` wrote, or one stream of a `JsonlEventStore`; it can go on.
 
         Raises:
             StoreError: it can't be read, or a line is no record.
         """
-        loaded = cls(redact=False)
+        loaded = cls()
         for row in read_rows(Path(path)):
             known = loaded._metas.get(row.stream_id)
             loaded._metas[row.stream_id] = next(records_of([row], known)).meta

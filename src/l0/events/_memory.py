@@ -10,7 +10,6 @@ from l0.events._record import Record, Row, Tally, records_of
 from l0.events._sink import DirectSink
 from l0.events._store import (
     StreamMetadata,
-    broken,
     check_id,
     grouped,
     metadata_of,
@@ -61,17 +60,16 @@ class InMemoryEventStore:
 
     def write(self, streams: dict[str, list[Row]]) -> None:
         """As `append`, for rows."""
-        after: list[Tally] = []
         for stream_id, rows in streams.items():
-            tally = self.tally(stream_id).copy()
+            self.tally(stream_id).check(rows)
+        for stream_id, rows in streams.items():
+            tally = self._tallies.get(stream_id)
+            if tally is None:
+                tally, self._rows[stream_id] = Tally(stream_id), []
+                self._tallies[stream_id] = tally
             for row in rows:
-                if not tally.follows(row):
-                    raise broken(row, tally)
                 tally.add(row)
-            after.append(tally)
-        for tally in after:
-            self._rows.setdefault(tally.stream_id, []).extend(streams[tally.stream_id])
-            self._tallies[tally.stream_id] = tally
+            self._rows[stream_id].extend(rows)
         if len(self._tallies) > self.max_streams:
             self._make_room()
 

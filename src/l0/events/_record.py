@@ -125,7 +125,7 @@ def chained(  # noqa: PLR0917  one a column
     """The row of one more record behind the one whose hash is `prev`."""
     body = canonical(stream_id, seq, ts, type_, data, meta, prev)
     digest = sha256(prev.encode() + body).hexdigest()
-    return Row(stream_id, seq, ts, type_, data, meta, prev, digest)
+    return Row._make((stream_id, seq, ts, type_, data, meta, prev, digest))
 
 
 def digest_of(row: Row) -> str:
@@ -236,9 +236,19 @@ class Tally:
             setattr(copy, name, getattr(self, name))
         return copy
 
-    def follows(self, row: Row) -> bool:
-        """Whether the row is the next link of the chain."""
-        return row.seq == self.seq + 1 and row.prev == self.hash
+    def check(self, rows: Iterable[Row]) -> None:
+        """Raise StoreError where rows don't go on from here."""
+        seq, head = self.seq, self.hash
+        for row in rows:
+            if row.seq != seq + 1 or row.prev != head:
+                if seq < 0:
+                    stands = "which has no records there; it begins with seq 0"
+                else:
+                    stands = f"which stands at seq {seq}; append the next record, chained to it"
+                raise StoreError(
+                    f"record {row.seq} doesn't go on from stream {row.stream_id}, {stands}"
+                )
+            seq, head = row.seq, row.hash
 
     def add(self, row: Row) -> None:
         """Count one more row."""

@@ -142,7 +142,7 @@ class EventRecorder:
         A store that gets nowhere for 10 seconds is given up: recording stops, the run goes on.
         """
         if self._sink.full and not await self._sink.room(_PATIENCE):
-            self._give_up(f"it wrote nothing for {_PATIENCE:g} s")
+            await self._give_up(f"it wrote nothing for {_PATIENCE:g} s")
 
     async def close(self, timeout: float = 2.0) -> None:
         """Stop recording, and wait until all of it is stored, at most `timeout` seconds.
@@ -157,7 +157,7 @@ class EventRecorder:
         try:
             await asyncio.wait_for(self._sink.flush(), timeout)
         except TimeoutError:
-            self._give_up(f"it did not finish within {timeout:g} s")
+            await self._give_up(f"it did not finish within {timeout:g} s")
         except Exception as error:  # the store's own flush: whatever it is, the run goes on
             self._fail(error)
         for tap in self._taps.values():
@@ -165,10 +165,10 @@ class EventRecorder:
                 self._tell(tap)
         self._tell_partial()
 
-    def _give_up(self, why: str) -> None:
+    async def _give_up(self, why: str) -> None:
         self._fail(StoreError(f"{self.store!r} does not answer: {why}"))
         if isinstance(self._sink, TaskSink):
-            self._sink.cancel()
+            await self._sink.cancel()
 
     def _fail(self, error: Exception) -> None:
         for tap in self._taps.values():

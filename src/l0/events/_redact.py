@@ -16,12 +16,14 @@ from l0.events._serialize import Plain, encode
 
 P = TypeVar("P", bound=Payload)
 
-# In JSON of what may hold a secret one of these stands, in lower case. Longer words than needed
-# would miss nothing but save little: what looks suspicious is only looked at more closely.
-_HINTS = (
-    *("sk-", "akia", "asia", "xox", "aiza", "eyj", "bearer", "authorization", "-----begin"),
-    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "://"),
-)
+# In what may hold a secret one of these stands, in lower case; it is looked at more closely then.
+# Rare characters are asked for first, because a search for one is all but free.
+_HINTS = ("akia", "asia", "xox", "aiza", "eyj", "bearer", "authorization")
+_RARE_HINTS = {
+    "-": ("sk-", "-----begin"),
+    "_": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    ":": ("://",),
+}
 _HINTED = frozenset(
     {"sk", "aws", "github", "slack", "google", "jwt", "bearer", "authorization", "pem", "url"}
 )
@@ -71,7 +73,6 @@ class Redactor:
         extra = [p for name, p in self.known.items() if name not in _HINTED]
         self.custom = (*extra, *map(_compiled, patterns))
         self.patterns = (*self.known.values(), *map(_compiled, patterns))
-        self._hints = _HINTS if defaults else ()
         self._words = [
             (word, re.compile(rf"{re.escape(word)}[-_]*[\\\"']"))
             for word in sorted({_last_part(key) for key in names})
@@ -125,9 +126,9 @@ class Redactor:
         if self.custom:
             return True
         folded = json.casefold()
-        return any(hint in folded for hint in self._hints) or any(
-            word in folded and pattern.search(folded) for word, pattern in self._words
-        )
+        if self.known and has_hint(folded):
+            return True
+        return any(word in folded and pattern.search(folded) for word, pattern in self._words)
 
     def _string(self, text: str) -> str:
         """As `text`; JSON in a string is read, so that secret names count in it, too."""
@@ -163,6 +164,17 @@ def as_redactor(redact: bool | Redactor | None) -> Redactor | None:
     if isinstance(redact, Redactor):
         return redact
     raise TypeError(f"redact is True, False or a Redactor; not {redact!r}")
+
+
+def has_hint(folded: str) -> bool:
+    """Whether a text, in lower case, may hold one of the known shapes."""
+    for hint in _HINTS:
+        if hint in folded:
+            return True
+    return any(
+        rare in folded and any(hint in folded for hint in hints)
+        for rare, hints in _RARE_HINTS.items()
+    )
 
 
 def fold_key(key: str) -> str:

@@ -13,10 +13,11 @@ from bisect import bisect_right
 from typing import Literal, NamedTuple
 
 from l0.events._payloads import TokensPayload
-from l0.events._redact import Redactor
+from l0.events._redact import Redactor, has_hint
 
 HELD = 512
 _CONTEXT = 128  # characters before the present ones that are looked at again: prefixes of secrets
+_BEFORE = 32  # … and before these, which a match may ask for
 _RECENT = 4096  # … that are remembered for a restart that cuts the text back
 _KEY_FILE = 16384  # the longest private key
 
@@ -101,12 +102,13 @@ class TokenRedactor:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._kinds = [KINDS[name] for name in redactor.known if name in KINDS]
-        self._hints = tuple(hint for kind in self._kinds for hint in kind.hints)
         self._held: list[tuple[float, TokensPayload]] = []
         self._position = 0  # offset of the first token that is held
         self._recent = ""  # original text before it
         self._inside: Kind | None = None  # the secret in which the text before it ended
         self._left = 0  # how many more characters it may have
+        self._rest: list[tuple[int, int]] = []  # where it goes on in what is held
+        self._looked = 0  # up to where that is known
         self._done = -1  # end of the last part that was redacted
         self._cuts: list[_Cut] = []
 
@@ -119,8 +121,7 @@ class TokenRedactor:
         """More tokens; gives those, of these and of earlier ones, that are decided."""
         if not self._held and self._inside is None and not self._redactor.custom:
             text = "".join(payload.texts)
-            seen = (self._recent[-_CONTEXT:] + text).casefold()
-            if not any(hint in seen for hint in self._hints):
+            if not self._kinds or not has_hint((self._recent[-_CONTEXT:] + text).casefold()):
                 self._pass(text)
                 return [(ts, payload, False)]
         self._held.append((ts, payload))
@@ -145,7 +146,8 @@ class TokenRedactor:
             _, self._inside = self._open(self._recent[-HELD:], 0, telling=True)
             if self._inside is None and inside is KINDS["pem"]:
                 self._inside = inside
-        self._position = kept_chars
+        self._position = self._looked = kept_chars
+        self._rest = []
         self._done = min(self._done, kept_chars) if kept_chars else -1
         self._cuts = [cut for cut in self._cuts if cut.end <= kept_chars]
         if stored != self.stored(kept_chars):
@@ -166,25 +168,28 @@ class TokenRedactor:
 
     def _decide(self, mode: Mode) -> list[Batch]:
         text = "".join(["".join(payload.texts) for _, payload in self._held])
-        context = self._recent[-_CONTEXT:]
+        # A little more than is searched, so that what stands before a match can be looked at.
+        context = self._recent[-_CONTEXT - _BEFORE :]
+        searched = max(0, len(context) - _CONTEXT)
         window, base = context + text, self._position - len(context)
         end = self._position + len(text)
-        parts = self._going_on(text)
+        self._go_on(text)
+        parts = list(self._rest)
         for pattern in self._redactor.patterns:
-            for match in pattern.finditer(window):
-                if base + match.end() > self._position:
-                    parts.append((base + match.start(), base + match.end()))
+            found = pattern.finditer(window, searched)
+            spans = ((base + match.start(), base + match.end()) for match in found)
+            parts.extend(span for span in spans if span[1] > self._position)
         if mode == "more":
-            keep = base + self._open(window, len(context), telling=False)[0]
+            keep = base + self._open(window, len(context), telling=False, searched=searched)[0]
             if self._redactor.custom:
                 keep = min(keep, end - self._redactor.reach)
             keep = self._whole(parts, max(keep, self._position))
             if end - keep <= max(HELD, self._redactor.reach):
                 return self._release(_merged(parts), keep)
-        start, kind = self._open(window, len(context), telling=True)
+        start, kind = self._open(window, len(context), telling=True, searched=searched)
         if kind is not None and (mode != "end" or any(stop == end for _, stop in parts)):
             parts.append((base + start, end))
-            self._inside, self._left = kind, _KEY_FILE
+            self._inside, self._left, self._looked = kind, _KEY_FILE, end
         return self._release(_merged(parts), end)
 
     def _whole(self, parts: list[tuple[int, int]], keep: int) -> int:
@@ -207,35 +212,44 @@ class TokenRedactor:
                 at += len(text)
         return at
 
-    def _going_on(self, text: str) -> list[tuple[int, int]]:
-        """The part at the beginning that still belongs to the secret before it."""
-        kind = self._inside
+    def _go_on(self, text: str) -> None:
+        """Note how much of the text that is held still belongs to the secret before it."""
+        kind, seen = self._inside, max(0, self._looked - self._position)
         if kind is None:
-            return []
+            return
+        new = text[seen:]
         if kind is KINDS["pem"]:
-            carry = self._recent[-64:]
-            ends = (m.end() - len(carry) for m in _FOOTER.finditer(carry + text))
+            carry = (self._recent[-64:] + text[:seen])[-64:]
+            ends = (m.end() - len(carry) for m in _FOOTER.finditer(carry + new))
             footer = next((at for at in ends if at > 0), None)
-            run = min(len(text), self._left, len(text) if footer is None else footer)
+            run = min(len(new), self._left, len(new) if footer is None else footer)
             over = footer is not None or run == self._left
         else:
-            found = kind.goes_on.match(text)
+            found = kind.goes_on.match(new)
             run = found.end() if found is not None else 0
-            over = run < len(text)
+            over = run < len(new)
         self._left -= run
         if over:
             self._inside = None
-        return [(self._position, self._position + run)] if run else []
+        start = self._position + seen
+        self._looked = start + run
+        if run:
+            self._rest = _merged([*self._rest, (start, start + run)])
 
-    def _open(self, window: str, since: int, *, telling: bool) -> tuple[int, Kind | None]:
-        """Where a secret may have begun that the end of the window cuts off."""
+    def _open(
+        self, window: str, since: int, *, telling: bool, searched: int = 0
+    ) -> tuple[int, Kind | None]:
+        """Where a secret may have begun that the end of the window cuts off.
+
+        The secret reaches beyond `since`, and begins at `searched` or later.
+        """
         start, found = len(window), None
         folded = window.casefold()
         for kind in self._kinds:
             if any(hint in folded for hint in kind.hints):
                 pattern = kind.telling if telling else kind.begun
-                from_ = max(0, window.rfind("-----BEGIN")) if kind is KINDS["pem"] else 0
-                match = pattern.search(window, from_)
+                begin = window.rfind("-----BEGIN") if kind is KINDS["pem"] else 0
+                match = pattern.search(window, max(begin, searched))
                 if match is None or match.start() >= start or match.end() <= since:
                     continue
                 if kind is KINDS["pem"] and _FOOTER.search(window, match.start()):
@@ -268,6 +282,7 @@ class TokenRedactor:
                 released.append((done[0], _with(done[1], blanked) if changed else done[1], changed))
         self._held = rest
         self._pass("".join(passed))
+        self._rest = [part for part in self._rest if part[1] > self._position]
         return released
 
     def _blanked(self, texts: list[str], at: int, parts: list[tuple[int, int]]) -> list[str]:

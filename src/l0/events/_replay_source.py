@@ -1,16 +1,15 @@
-"""A recorded run as a source for a new one, and two runs compared."""
+"""A recorded run as the source of a new one."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 from l0.errors import (
     ErrorCategory,
     ErrorCode,
     NetworkErrorType,
+    RetryableErrorType,
     SerializedError,
     StoreError,
     StreamAbortedError,
@@ -21,8 +20,10 @@ from l0.events._event import Event, EventType, Usage
 from l0.events._payloads import (
     DeduplicationEndPayload,
     ErrorPayload,
+    FallbackStartPayload,
     NetworkErrorPayload,
     RestartPayload,
+    RetryAttemptPayload,
     StreamEventPayload,
     StreamFinishedPayload,
     StreamInitPayload,
@@ -31,7 +32,6 @@ from l0.events._payloads import (
 )
 from l0.events._record import Record
 from l0.events._replay import Replay, _Pace, replay
-from l0.events._state import State
 
 
 def replay_source(
@@ -46,7 +46,8 @@ def replay_source(
     An attempt that failed raises its failure again, as an error that is classified like it; one
     that ended by itself ends, and is judged by the rules of the new run. Give the same factory as
     `stream` and as `fallbacks` to go through a chain again. Calls beyond the last attempt raise
-    StoreError.
+    StoreError. What a source had sent but the run had not yet accepted when it failed, such as text
+    withheld for its overlap, is not in the record.
 
     Example:
         >>> import asyncio
@@ -78,7 +79,9 @@ def replay_source(
                 f"the recorded run {recorded.stream_id} has {len(attempts)} attempts, this is call "
                 f"{call}; give the new run the options of the recorded one"
             )
-        return _play(attempts[call - 1], _Pace(speed, clock or SYSTEM_CLOCK))
+        attempt = attempts[call - 1]
+        failure = attempt.failure(recorded)
+        return _play(attempt, failure, _Pace(speed, clock or SYSTEM_CLOCK))
 
     return play
 
@@ -91,19 +94,50 @@ class _Attempt:
         self.items: list[tuple[float, Event]] = []
         self.usage: Usage | None = None
         self.finish: StreamFinishedPayload | None = None
+        self.error: ErrorPayload | None = None
         self.network_type: str | None = None
-        self.failure: Exception | None = None
+        self.reason: str | None = None  # why it was tried again
         self.ended = began
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the record says how it ended."""
+        return self.finish is not None or self.error is not None
 
-async def _play(attempt: _Attempt, pace: _Pace) -> AsyncIterator[Event]:
+    def failure(self, recorded: Replay) -> Exception | None:
+        """What the source raised, anew at each call; None where it ended by itself."""
+        error = self.error
+        if self.finish is not None:
+            return None
+        if error is None:
+            return _cut_off(recorded)
+        ours = next((code for code in ErrorCode if code == error.error_code), None)
+        kind, wait = self.network_type, error.retry_after_ms
+        return deserialize_error(
+            SerializedError(
+                name=error.error_type,
+                message=error.error,
+                code=ours,
+                category=ErrorCategory(error.category),
+                status=error.status,
+                network_type=None if kind is None else NetworkErrorType(kind),
+                reason=RetryableErrorType(self.reason)
+                if self.reason in set(RetryableErrorType)
+                else None,
+                retry_after=None if wait is None else wait / 1000,
+                module="l0.errors" if ours is not None else "",
+            )
+        )
+
+
+async def _play(attempt: _Attempt, failure: Exception | None, pace: _Pace) -> AsyncIterator[Event]:
     await pace.wait_for(attempt.began)
     for ts, event in attempt.items:
         await pace.wait_for(ts)
         yield event
     await pace.wait_for(attempt.ended)
-    if attempt.failure is not None:
-        raise attempt.failure
+    if failure is not None:
+        raise failure
     finish = None if attempt.finish is None else attempt.finish.finish_reason
     yield Event(EventType.COMPLETE, usage=attempt.usage, finish_reason=finish)
 
@@ -121,9 +155,6 @@ def _attempts(recorded: Replay) -> list[_Attempt]:
         length = _length(payload, length)
         if attempts:
             restated = _add(attempts[-1], record, payload, begun, restated=restated)
-    for attempt in attempts:
-        if attempt.failure is None and attempt.finish is None:
-            attempt.failure = _cut_off(recorded)
     return attempts
 
 
@@ -144,7 +175,9 @@ def _add(attempt: _Attempt, record: Record, payload: Any, begun: int, *, restate
             payload.reasoning_tokens,
             requests=1,
         )
-    if attempt.finish is not None or attempt.failure is not None:
+    if isinstance(payload, RetryAttemptPayload | FallbackStartPayload):
+        attempt.reason = payload.reason
+    if attempt.is_over:
         return False  # what comes now is not of the source
     match payload:
         case TokensPayload():
@@ -167,111 +200,11 @@ def _add(attempt: _Attempt, record: Record, payload: Any, begun: int, *, restate
         case NetworkErrorPayload():
             attempt.network_type, attempt.ended = payload.network_type, record.ts
         case ErrorPayload():
-            attempt.failure, attempt.ended = _failure(payload, attempt), record.ts
+            attempt.error, attempt.ended = payload, record.ts
     return False
-
-
-def _failure(payload: ErrorPayload, attempt: _Attempt) -> Exception:
-    code = payload.error_code if payload.error_code in set(ErrorCode) else None
-    wait = payload.retry_after_ms
-    return deserialize_error(
-        SerializedError(
-            name=payload.error_type,
-            message=payload.error,
-            code=None if code is None else ErrorCode(code),
-            category=ErrorCategory(payload.category),
-            status=payload.status,
-            network_type=None
-            if attempt.network_type is None
-            else NetworkErrorType(attempt.network_type),
-            retry_after=None if wait is None else wait / 1000,
-            module="l0.errors" if code is not None else "",
-        )
-    )
 
 
 def _cut_off(recorded: Replay) -> Exception:
     if recorded.outcome in ("aborted", "cancelled"):
         return StreamAbortedError(f"the recorded run {recorded.stream_id} was stopped here")
-    return StoreError(f"the record of {recorded.stream_id} ends here: its process died, or so")
-
-
-# --- comparing --------------------------------------------------------------------------------
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """One thing that is not the same in two runs: an event's index or a fact of the state."""
-
-    where: str
-    a: Any
-    b: Any
-
-
-class ReplayComparison(msgspec.Struct, frozen=True):
-    """What `compare_replays` found."""
-
-    identical: bool
-    differences: tuple[Difference, ...] = ()
-
-
-_TIMES = frozenset(
-    {"started_at", "first_token_at", "last_token_at", "time_to_first_token", "duration"}
-)
-
-
-async def compare_replays(a: Any, b: Any, *, times: bool = False) -> ReplayComparison:
-    """Compare two recorded runs: what their consumers were handed, and their states at the end.
-
-    `a` and `b` are replays, or anything `replay` takes that holds one stream. When things happened
-    doesn't count unless `times` is true. At most 100 differences are listed.
-
-    Example:
-        >>> import asyncio
-        >>> from l0.events import EventBus, Log, TokensPayload
-        >>> log = Log()
-        >>> bus = EventBus()
-        >>> end = log.attach(bus)
-        >>> bus.emit(TokensPayload(0, ["Hel", "lo"], [0, 900]))
-        >>> asyncio.run(compare_replays(log, log)).identical
-        True
-    """
-    events_a, state_a = await _lived(a)
-    events_b, state_b = await _lived(b)
-    found: list[Difference] = []
-    for index in range(max(len(events_a), len(events_b))):
-        one = events_a[index] if index < len(events_a) else None
-        other = events_b[index] if index < len(events_b) else None
-        if not times:
-            one, other = _timeless(one), _timeless(other)
-        if one != other:
-            found.append(Difference(f"events[{index}]", one, other))
-    facts_a, facts_b = state_a.to_dict(), state_b.to_dict()
-    for name, value in facts_a.items():
-        mine, yours = _fact(name, value, times), _fact(name, facts_b[name], times)
-        if mine != yours:
-            found.append(Difference(f"state.{name}", mine, yours))
-    return ReplayComparison(not found, tuple(found[:100]))
-
-
-async def _lived(source: Any) -> tuple[list[Event], State]:
-    given = source if isinstance(source, Replay) else replay(source)
-    again = Replay(given._source, given.stream_id, window=given._window)
-    return [event async for event in again], again.state
-
-
-def _timeless(event: Event | None) -> Event | None:
-    if event is None or event.timestamp is None:
-        return event
-    return msgspec.structs.replace(event, timestamp=None)
-
-
-def _fact(name: str, value: Any, times: bool) -> Any:
-    if times:
-        return value
-    if name in _TIMES:
-        return None
-    if name == "network_errors":
-        return [msgspec.structs.replace(each, ts=0.0) for each in value]
-    if name == "violations":
-        return [msgspec.structs.replace(each, timestamp=None) for each in value]
-    return value
+    return StoreError(f"the record of {recorded.stream_id} ends here: its process was killed")

@@ -9,10 +9,11 @@ import base64
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
-from enum import Enum
-from typing import Any, TypeVar, Union, cast, get_type_hints
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum, StrEnum
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -71,9 +72,10 @@ def from_json(cls: type[T], text: str | bytes) -> T:
         3
     """
     _check_class(cls)
+    form = _form(cast("Hashable", cls))
     try:
-        return msgspec.json.decode(text, type=cls)
-    except msgspec.DecodeError as error:
+        return cast("T", _built(msgspec.json.decode(text, type=form)))
+    except ValueError as error:
         raise ValueError(f"this is no JSON of a {cls.__name__}: {error}") from error
 
 
@@ -89,7 +91,7 @@ def schema_of(cls: type) -> dict[str, Any]:
         ['eta', 'message']
     """
     _check_class(cls)
-    return _schema(cls if issubclass(cls, msgspec.Struct) else _readable(cls))
+    return _schema(_form(cls))
 
 
 def schema() -> dict[str, Any]:
@@ -189,7 +191,7 @@ class Plain:
                 return told
             return {"name": type(value).__name__, "message": _told(value, str)}
         if is_dataclass(value) and not isinstance(value, type):
-            names = _names(type(value))
+            names = _form(type(value)).__struct_fields__
             told = {name: getattr(value, name, None) for name in names}
             return {n: v for n, v in told.items() if not self._faithful or _has_form(v)}
         return None
@@ -232,9 +234,7 @@ def _has_form(value: Any) -> bool:
     return True
 
 
-# --- schemas --------------------------------------------------------------------------------
-
-_NO_FORM = "x-no-json-form"
+# --- reading, and schemas -------------------------------------------------------------------
 
 
 def _check_class(cls: Any) -> None:
@@ -243,57 +243,72 @@ def _check_class(cls: Any) -> None:
         raise TypeError(f"{cls!r} is no class of events, payloads, records or options{hint}")
 
 
-def _readable(cls: Any) -> type:
-    """The options class without the fields whose default has no JSON form."""
-    hints = get_type_hints(cls, include_extras=True)
-    kept = [f for f in fields(cls) if f.default is MISSING or _has_form(f.default)]
-    return make_dataclass(
-        cls.__name__,
-        [
-            (f.name, hints[f.name], field(default=f.default, default_factory=f.default_factory))
-            for f in kept
-        ],
-        namespace={"__doc__": cls.__doc__},
-        kw_only=True,
-    )
-
-
 def _schema(type_: Any) -> dict[str, Any]:
     try:
-        made = msgspec.json.schema(type_, schema_hook=lambda _: {_NO_FORM: True})
+        return cast("dict[str, Any]", Plain().of(msgspec.json.schema(type_)))
     except TypeError as error:
         raise TypeError(f"{type_!r} has no JSON Schema: {error}") from error
-    return cast("dict[str, Any]", Plain().of(_pruned(made)))
 
 
-def _pruned(node: Any) -> Any:
-    """The schema without the properties that have no JSON form."""
-    if isinstance(node, list):
-        return [_pruned(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    properties = node.get("properties")
-    if not isinstance(properties, dict):
-        return {key: _pruned(value) for key, value in node.items()}
-    kept = {k: _pruned(v) for k, v in properties.items() if not _mentions(v)}
-    pruned = {k: kept if k == "properties" else _pruned(v) for k, v in node.items()}
-    if "required" in pruned:
-        pruned["required"] = [name for name in pruned["required"] if name in kept]
-    return pruned
-
-
-def _mentions(node: Any) -> bool:
-    if isinstance(node, dict):
-        return _NO_FORM in node or any(map(_mentions, node.values()))
-    return isinstance(node, list) and any(map(_mentions, node))
+_options: dict[type, type] = {}  # the options class of each form
 
 
 @functools.cache
-def _names(cls: type) -> tuple[str, ...]:
-    """The fields of an options class that are written: those its schema has."""
-    known = [each.name for each in fields(cls)]
+def _form(cls: Any) -> Any:
+    """What msgspec reads for a class: itself, or the fields of options that have a JSON form."""
+    if not is_dataclass(cls) or not isinstance(cls, type):
+        return cls
+    hints = get_type_hints(cls)
+    shown: list[Any] = []
+    for each in fields(cls):
+        hint = _readable(hints[each.name])
+        if not each.init or callable(each.default) or not _is_json(hint):
+            continue
+        if each.default is not MISSING and _has_form(each.default):
+            shown.append((each.name, hint, each.default))
+        elif each.default is MISSING and each.default_factory is MISSING:
+            shown.append((each.name, hint))
+        else:
+            shown.append((each.name, Union[hint, msgspec.UnsetType], msgspec.UNSET))  # noqa: UP007
+    form = msgspec.defstruct(cls.__name__, shown, kw_only=True, namespace={"__doc__": cls.__doc__})
+    _options[form] = cls
+    return form
+
+
+def _readable(hint: Any) -> Any:
+    """A declared type as msgspec can read it."""
+    args = get_args(hint)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _form(hint)
+    if get_origin(hint) in (Union, UnionType):
+        # Text that also may be a member of an enum is text; the class makes a member of it.
+        if str in args:
+            args = tuple(a for a in args if not (isinstance(a, type) and issubclass(a, StrEnum)))
+        return Union[tuple(_readable(arg) for arg in args)]  # noqa: UP007
+    if args and get_origin(hint) in _CONTAINERS:
+        return get_origin(hint)[tuple(map(_readable, args))]
+    return hint
+
+
+_CONTAINERS = (list, tuple, dict, set, frozenset, Sequence, Mapping)
+
+
+def _is_json(hint: Any) -> bool:
     try:
-        properties = schema_of(cls)["$defs"][cls.__name__]["properties"]
-    except (TypeError, KeyError, NameError):
-        return tuple(known)  # a class msgspec can't read: judged value by value
-    return tuple(name for name in known if name in properties)
+        msgspec.json.schema(hint)
+    except TypeError:
+        return False
+    return True
+
+
+def _built(value: Any) -> Any:
+    """Options again, of what was read of them."""
+    cls = _options.get(type(value))
+    if cls is not None:
+        known = {name: getattr(value, name) for name in value.__struct_fields__}
+        return cls(**{k: _built(v) for k, v in known.items() if v is not msgspec.UNSET})
+    if type(value) in (list, tuple):
+        return type(value)(map(_built, value))
+    if type(value) is dict:
+        return {key: _built(item) for key, item in value.items()}
+    return value

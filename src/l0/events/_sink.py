@@ -12,6 +12,7 @@ from l0.events._writer import END, Tap, push
 
 _LIMIT = 1000
 _GROUP = 64
+_CANCEL_SECONDS = 1.0  # for a store to notice that it is cancelled
 
 
 class Sink(Protocol):
@@ -130,10 +131,11 @@ class TaskSink:
             await asyncio.shield(self._task)
         await self._store.flush()
 
-    def cancel(self) -> None:
+    async def cancel(self) -> None:
         """Give up on a store that doesn't answer."""
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_CANCEL_SECONDS)
 
     def queued(self, tap: Tap) -> int:
         """How many of a producer's items are not known to be written."""

@@ -48,6 +48,7 @@ class State:
     """
 
     __slots__ = (
+        "_awaited",
         "_checkpoint_chars",
         "_checkpoint_tokens",
         "_first_us",
@@ -100,6 +101,7 @@ class State:
         self._held_since: Callable[[], float | None] | None = None
         self._last_mono: float | None = None
         self._looked_at = 0
+        self._awaited = True  # the attempt has given no token yet
         self._checkpoint_chars = 0
         self._checkpoint_tokens = 0
         self._started_us: int | None = None

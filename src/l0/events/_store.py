@@ -217,15 +217,6 @@ def grouped(records: Sequence[Record]) -> dict[str, list[Row]]:
     return streams
 
 
-def broken(row: Row, tally: Tally) -> StoreError:
-    """The error of a row that doesn't go on where its stream stands."""
-    if tally.seq < 0:
-        stands = "which has no records there; it begins with seq 0"
-    else:
-        stands = f"which stands at seq {tally.seq}; append the next record, chained to it"
-    return StoreError(f"record {row.seq} doesn't go on from stream {row.stream_id}, {stands}")
-
-
 def taken(stream_id: str, store: str) -> StoreError:
     """The error of a stream id that is used twice."""
     return StoreError(

@@ -21,7 +21,7 @@ from l0.errors import StoreError
 from l0.events._bus import ObservabilityEvent
 from l0.events._chain import Chain
 from l0.events._record import Row, Tally
-from l0.events._store import broken, taken
+from l0.events._store import taken
 
 log = logging.getLogger("l0")
 T = TypeVar("T")
@@ -321,10 +321,9 @@ class Writer:
         streams = []
         for _, rows in group:
             tally = self.tally(rows[0].stream_id)
+            tally.check(rows)
             after = tally.copy()
             for row in rows:
-                if not after.follows(row):
-                    raise broken(row, after)
                 after.add(row)
             streams.append((after, rows))
         self._backend.write(streams)

@@ -12,7 +12,8 @@ from l0.guardrails._detect import (
     detect_refusal,
     detect_repetition,
 )
-from l0.guardrails._drift import DriftConfig, DriftDetector, DriftResult, check_drift
+from l0.guardrails._drift import DriftDetector, check_drift
+from l0.guardrails._drift_config import DriftConfig, DriftResult
 from l0.guardrails._engine import Action, GuardrailEngine
 from l0.guardrails._json_rules import (
     JsonStructure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from l0.events._event import GuardrailViolation, Severity
+from l0.events import GuardrailViolation, Severity
 from l0.guardrails._patterns import phrase_set
 from l0.guardrails._phrases import CATEGORIES
 

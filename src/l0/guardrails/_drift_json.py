@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from l0.guardrails._brackets import BLANKS
 from l0.guardrails._json import CLAIMS, PLAIN, UNDECIDED, JsonReader
 
 _HEAD = 2000  # text whose beginning is undecided for so long is taken for JSON
@@ -13,23 +14,38 @@ class JsonGate:
     Prose passes, JSON does not; text after a complete document passes again.
     """
 
-    __slots__ = ("_held", "_reader", "passes", "shut")
+    __slots__ = ("_begin", "_held", "_reader", "after_json", "passes", "shut")
 
     def __init__(self) -> None:
         self.passes = False
         """All text from here on is to be judged."""
         self.shut = False
         """No text from here on is."""
+        self.after_json = False
+        """What passes stands after a JSON document."""
+        self._begin = -1  # the offset of the first character that is not blank
         self._held = ""
-        self._reader = JsonReader()
+        self._reader: JsonReader | None = None
 
     def feed(self, text: str, start: int) -> tuple[str, int]:
         """What of the text so far is to be judged, and its offset."""
+        if self._begin < 0:
+            body = text.lstrip(BLANKS)
+            lead = len(text) - len(body)
+            self._held = (self._held + text[:lead])[-_HEAD:]
+            if not body:
+                return "", start
+            if body[0] not in "{[":
+                self.passes = True
+                return self._held + body, start + lead - len(self._held)
+            text, start = body, start + lead
+            self._begin = start
+            self._reader = JsonReader()
         reader = self._reader
-        status = reader.status
-        if status == UNDECIDED:
+        assert reader is not None
+        if reader.status == UNDECIDED:
             # Where the head ends must not depend on how the text came.
-            head = text[: max(0, _HEAD - start)]
+            head = text[: max(0, self._begin + _HEAD - start)]
             status = reader.feed(head, start)
             if status == UNDECIDED:
                 self._held += head
@@ -42,7 +58,9 @@ class JsonGate:
             status = reader.feed(text, start)
         if status == PLAIN:
             self.passes = True
-            text, start = self._held + text, start - len(self._held)
-            return text[reader.plain_from - start :], reader.plain_from
+            base = start - len(self._held)
+            cut = max(reader.plain_from, base)
+            self.after_json = reader.plain_from > 0
+            return (self._held + text)[cut - base :], cut
         self.shut = status != CLAIMS
         return "", start

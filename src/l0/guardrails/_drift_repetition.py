@@ -4,75 +4,89 @@ from __future__ import annotations
 
 from collections import Counter
 
-from l0.guardrails._loop import LoopMeter
+from l0.guardrails._loop import SAME, folded, similarity
 from l0.guardrails._sentences import SentenceCounter
 
-_WINDOW = 100  # of the similarity
+_STEP = 100  # folded characters between two looks, and in the window of the similarity
 _LOOP = 0.9
 _WORDS = 5
-_TAIL = 160  # characters at the end in which five words are looked for
 _SHARE, _LEAST = 0.6, 150  # what repeated phrases must cover: of the window, and in characters
 
 
 class RepetitionWatch:
-    """Watches sentences, five-word phrases and similarity; `count` times is too often."""
+    """Watches sentences, five-word phrases and similarity; `count` times is too often.
 
-    __slots__ = ("_count", "_previous", "_sentences", "_size", "meter")
+    Phrases and similarity are looked at where the folded text passes a multiple of 100 characters
+    (from 200 on), and at the end. There, only what the text ends with is searched for in what
+    stands before: a phrase covers more and more of a text only while the text ends with it.
+    """
+
+    __slots__ = ("_count", "_length", "_looked", "_loop", "_sentences", "_size", "_text")
 
     def __init__(self, count: int, size: int) -> None:
-        self.meter = LoopMeter(_WINDOW, keep=size + _WINDOW)
         self._sentences = SentenceCounter(count)
         self._count = count
         self._size = size
-        self._previous = 0.0
+        self._text = ""  # the end of the folded text
+        self._length = 0  # of all of it
+        self._looked = _STEP  # where it was looked at last
+        self._loop = False  # it was a loop there
 
     def feed(self, text: str) -> str:
-        """What repeats in the new text (at most 100 characters at a time), or nothing."""
+        """What repeats in the new text (not much longer than a window at a time), or nothing."""
+        old = self._text
+        fold = folded(text, old[-1:])
+        all_text = self._text = old + fold
+        self._length += len(fold)
         found = ""
-        meter = self.meter
-        if marks := meter.feed(text, 0):
-            found = self._loops(marks[0][0])
-            end = len(meter.text) - (meter.length - meter.measured)
-            if phrases_cover(meter.text, max(0, end - self._size), end, self._count):
-                found = "phrases"
+        while self._length - self._looked >= _STEP:
+            self._looked += _STEP
+            found = self._look(len(all_text) - self._length + self._looked) or found
+        self._text = all_text[-self._size - 2 * _STEP :]
         if self._sentences.feed(text, 0):
             found = "sentence"
         return found
 
     def finish(self) -> str:
         """What repeats now that the text has ended, or nothing."""
-        mark = self.meter.finish()
-        found = self._loops(mark[0]) if mark else ""
-        text = self.meter.text[-self._size :] + " "
-        return "phrases" if phrases_cover(text, 0, len(text), self._count) else found
+        found = self._look(len(self._text)) if self._looked != self._length else ""
+        window = self._text[-self._size :] + " "  # the last word is complete now
+        return "phrases" if phrases_cover(window, self._count) else found
 
-    def _loops(self, share: float) -> str:
-        previous, self._previous = self._previous, share
-        return "loop" if share > _LOOP and previous > _LOOP else ""
+    def _look(self, end: int) -> str:
+        before, self._loop = self._loop, False
+        text = self._text
+        start = max(0, end - self._size)
+        final = text[max(0, end - SAME) : end]
+        if text.rfind(final, start, end - 1) < 0:
+            return ""
+        self._loop = similarity(text, end, _STEP) > _LOOP
+        if self._loop and before:
+            return "loop"
+        often = text.count(final, start, end) >= self._count
+        return "phrases" if often and phrases_cover(text[start:end], self._count) else ""
 
 
-def phrases_cover(text: str, start: int, end: int, count: int) -> bool:
-    """Whether phrases of five words that come `count` times fill most of the text between.
+def phrases_cover(text: str, count: int) -> bool:
+    """Whether phrases of five words that come `count` times fill most of the text.
 
-    The text may begin and end inside a word. Looks closely only if its last five words do come
-    that often: what covers more and more of a text is what it ends with.
+    The text may begin and end inside a word: its first and last are left out. Rows of tables say
+    the same without harm: what has a pipe in it is no phrase.
     """
-    parts = text[max(start, end - _TAIL) : end].rsplit(" ", _WORDS + 1)
-    if len(parts) < _WORDS + 2:
+    if len(text) < _LEAST:
         return False
-    if text.count(" ".join(parts[1:-1]), start, end) < count:
-        return False
-    text = text[start:end]
     words = text.split(" ")[1:-1]
-    starts = [0] * len(words)
-    for index in range(1, len(words)):
-        starts[index] = starts[index - 1] + len(words[index - 1]) + 1
-    grams = list(zip(*(words[offset:] for offset in range(_WORDS)), strict=False))
-    often = {gram for gram, times in Counter(grams).items() if times >= count}
+    starts = [0]
+    for word in words:
+        starts.append(starts[-1] + len(word) + 1)
+    phrases = [tuple(words[at : at + _WORDS]) for at in range(len(words) - _WORDS + 1)]
+    often = {
+        phrase for phrase, times in Counter(phrases).items() if times >= count and "|" not in phrase
+    }
     covered = reached = 0
-    for index, gram in enumerate(grams):
-        if gram in often:
-            end = starts[index + _WORDS - 1] + len(words[index + _WORDS - 1])
-            covered += end - max(reached, starts[index])
+    for at, phrase in enumerate(phrases):
+        if phrase in often:
+            end = starts[at + _WORDS] - 1
+            covered += end - max(reached, starts[at])
             reached = end
     return covered >= max(_LEAST, _SHARE * len(text))

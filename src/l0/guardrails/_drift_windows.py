@@ -7,6 +7,7 @@ import re
 from l0.guardrails._phrases import lowered
 
 _AHEAD = 256  # what begins in a window is read to its end
+_WORD_AHEAD = 16  # the longest word and one more
 _MARKS = 3  # more marks than that make a window markdown
 _SHIFT = 4
 _FORMAL = frozenset(
@@ -39,10 +40,10 @@ _INFORMAL = frozenset(
         "stuff",
     )
 )
-_RARE = tuple(sorted((_FORMAL | _INFORMAL) - {"ok", "okay", "hey"}))
-_OK = re.compile(r"ok(?<!\wok)(?:ay)?(?!\w)")
-_HEY = re.compile(r"hey(?<!\whey)(?!\w)")
-_WORDS = re.compile(rf"(?<!\w)(?:{'|'.join(sorted(_FORMAL | _INFORMAL))})(?!\w)")
+_WORDS = {
+    word: (re.compile(rf"{word}(?<!\w{word})(?!\w)"), 1 if word in _FORMAL else -1)
+    for word in sorted(_FORMAL | _INFORMAL)
+}
 _LINE_MARK = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+][ \t]|\d{1,9}[.)][ \t]|\|)")
 _PAIRS = (
     ("**", re.compile(r"\*\*(?=\S)[^*\n]{1,200}\*\*")),
@@ -98,7 +99,7 @@ class WindowWatch:
         while len(text) - pos >= needed:
             window = self._context + text[pos : pos + size + _AHEAD]
             if self._tone:
-                shifted = self._shifts(lowered(window)) or shifted
+                shifted = self._shifts(window) or shifted
             if self._markdown:
                 stopped = self._stops(window) or stopped
             pos += size
@@ -110,12 +111,13 @@ class WindowWatch:
 
     def _shifts(self, window: str) -> bool:
         first = len(self._context)
+        end = first + self._size
+        window = lowered(window[: end + _WORD_AHEAD])
         tone = 0
-        if _may_have_tone(window):
-            for word in _WORDS.finditer(window, first):
-                if word.start() >= first + self._size:
-                    break
-                tone += 1 if word[0] in _FORMAL else -1
+        for word, (pattern, weight) in _WORDS.items():
+            if word in window:  # the quickest way to no
+                found = pattern.finditer(window, first)
+                tone += weight * sum(match.start() < end for match in found)
         before, self._before = self._before, tone
         return before is not None and abs(tone - before) >= _SHIFT
 
@@ -127,14 +129,6 @@ class WindowWatch:
         earlier, last = self._marks
         self._marks = (last, marks)
         return earlier > _MARKS and not last and not marks
-
-
-def _may_have_tone(window: str) -> bool:
-    """Whether any of the words may be in the text: a search for each is the quickest way to no."""
-    for word in _RARE:
-        if word in window:
-            return True
-    return _OK.search(window) is not None or _HEY.search(window) is not None
 
 
 def _marks(window: str, first: int, size: int) -> int:

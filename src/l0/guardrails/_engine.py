@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-from l0.events._event import GuardrailViolation, Severity
+from l0.events import GuardrailViolation, Severity
 from l0.guardrails._result import (
     GuardrailContext,
     GuardrailResult,
@@ -89,23 +89,29 @@ class GuardrailEngine:
         self._offset = 0
         self._finished = False
         self._halted = False
-        self._slots = [_Slot(rule) for rule in self._rules]
-        for slot in self._slots:
-            self._start(slot)
-        self._refresh()
+        self._slots: list[_Slot] = []
+        self._live: list[tuple[_Slot, _Feed | None]] = []  # that text can still matter to
+        self._gaps: list[tuple[_Slot, Callable[[float, int], object]]] = []
+        for rule in self._rules:
+            self._open(rule)
 
-    def prime(self, kept_text: str) -> None:
-        """Begin a resumed attempt: the rules read the kept text; what they find there is old."""
+    def prime(self, kept_text: str, known: Iterable[GuardrailViolation] = ()) -> None:
+        """Begin a resumed attempt: the rules read the kept text; what they find there is old.
+
+        What the end of the kept text leaves open is found with the text that follows. `known` are
+        the violations that stand already, if the text was once longer than what was kept.
+        """
         state = GuardrailContext(kept_text, checkpoint=kept_text)
         self._offset = len(kept_text)
+        self._seen.update(map(key_of, known))
         for slot, feed in self._live:
             try:
                 found = feed(kept_text, 0) if feed is not None else slot.rule.check(state)
                 self._seen.update(key_of(as_violation(slot.rule, old)) for old in found or ())
-                slot.settled = found is SETTLED
+                if found is SETTLED:
+                    self._retire(slot)
             except Exception as error:  # see `feed`
                 self._fail(slot, error)
-        self._refresh()
 
     def feed(self, text: str, state: JudgedState) -> list[GuardrailViolation]:
         """Judge all text since the last feed; gives what is newly found."""
@@ -126,7 +132,19 @@ class GuardrailEngine:
 
     def finish(self, state: JudgedState) -> list[GuardrailViolation]:
         """Judge the text as complete; gives what is newly found."""
-        return [found for _, _, new in self.finish_each(state) for found in new]
+        self._finished = True
+        new: list[GuardrailViolation] = []
+        for slot in self._slots:
+            if slot.checker is None or not slot.rule.streaming or self._queued or self._halted:
+                new += self._step(slot, None, 0, state)
+                continue
+            try:
+                if not slot.off and (found := slot.checker.finish(state)):
+                    new += self._record(slot, found)
+            except Exception as error:  # see `feed`
+                self._fail(slot, error)
+                new += self._from_queue()
+        return new
 
     def feed_each(self, text: str, state: JudgedState) -> Iterator[Step]:
         """As `feed`, rule by rule: the rule's number, the rule, what it newly found."""
@@ -186,13 +204,13 @@ class GuardrailEngine:
 
     @property
     def has_fatal(self) -> bool:
-        """Whether a fatal was found."""
-        return any(found.severity == Severity.FATAL for found in self.violations)
+        """Whether a fatal stands."""
+        return any(found.severity == Severity.FATAL for found in self.blocking)
 
     @property
     def has_errors(self) -> bool:
-        """Whether an error or a fatal was found."""
-        return any(found.severity != Severity.WARNING for found in self.violations)
+        """Whether an error or a fatal stands; asked often, so it counts no violations."""
+        return any(slot.blocks for slot in self._slots)
 
     @property
     def should_retry(self) -> bool:
@@ -228,36 +246,45 @@ class GuardrailEngine:
     def add_rule(self, rule: GuardrailRule) -> None:
         """Add a rule; in an attempt under way it judges the text from here on."""
         self._rules.append(rule)
-        self._slots.append(_Slot(rule))
-        self._start(self._slots[-1])
-        self._refresh()
+        self._open(rule)
 
     def remove_rule(self, name: str) -> bool:
         """Take out the rules of that name, with what they found; says whether there were any."""
         count = len(self._rules)
         self._rules = [rule for rule in self._rules if rule.name != name]
+        for slot in self._slots:
+            if slot.rule.name == name:
+                self._drop(slot)
         self._slots = [slot for slot in self._slots if slot.rule.name != name]
-        self._refresh()
         return len(self._rules) < count
 
-    def _start(self, slot: _Slot) -> None:
-        if slot.rule.start is not None:
+    def _open(self, rule: GuardrailRule) -> None:
+        slot = _Slot(rule)
+        self._slots.append(slot)
+        feed: _Feed | None = None
+        if rule.start is not None:
             try:
-                slot.checker = slot.rule.start()
+                checker = slot.checker = rule.start()
+                feed = checker.feed
             except Exception as error:  # see `feed`
                 self._fail(slot, error)
+                return
+            gap = getattr(checker, "gap", None)
+            if gap is not None:
+                self._gaps.append((slot, gap))
+        if rule.streaming:
+            self._live.append((slot, feed))
 
-    def _refresh(self) -> None:
-        """Lay out what `feed` walks over: the rules that text can still matter to."""
-        running = [slot for slot in self._slots if not slot.off]
-        self._live: list[tuple[_Slot, _Feed | None]] = [
-            (slot, slot.checker.feed if slot.checker else None)
-            for slot in running
-            if slot.rule.streaming and not slot.settled
-        ]
-        self._gaps: list[tuple[_Slot, Callable[[float, int], object]]] = [
-            (slot, gap) for slot in running if (gap := getattr(slot.checker, "gap", None))
-        ]
+    def _retire(self, slot: _Slot) -> None:
+        """No more text can matter to it."""
+        slot.settled = True
+        self._live = [entry for entry in self._live if entry[0] is not slot]
+
+    def _drop(self, slot: _Slot) -> None:
+        """It takes no further part."""
+        slot.off = True
+        self._retire(slot)
+        self._gaps = [entry for entry in self._gaps if entry[0] is not slot]
 
     def _step(
         self, slot: _Slot, text: str | None, start: int, state: JudgedState
@@ -283,6 +310,7 @@ class GuardrailEngine:
 
     def _ask(self, slot: _Slot, state: JudgedState) -> list[GuardrailViolation]:
         slot.standing = [as_violation(slot.rule, said) for said in slot.rule.check(state) or ()]
+        slot.blocks = any(found.severity != Severity.WARNING for found in slot.standing)
         return slot.standing
 
     def _end(self, slot: _Slot, checker: Checker, state: JudgedState) -> list[GuardrailViolation]:
@@ -292,8 +320,7 @@ class GuardrailEngine:
     def _record(self, slot: _Slot, found: Found) -> list[GuardrailViolation]:
         """Keep what is new in it, and give that."""
         if found is SETTLED:
-            slot.settled = True
-            self._refresh()
+            self._retire(slot)
             return []
         new: list[GuardrailViolation] = []
         for said in found:
@@ -304,6 +331,7 @@ class GuardrailEngine:
             self._seen.add(key)
             if slot.checker is not None:
                 slot.standing.append(violation)
+                slot.blocks = slot.blocks or violation.severity != Severity.WARNING
             if slot.rule.early:
                 self._early.add(key)
             new.append(violation)
@@ -314,6 +342,7 @@ class GuardrailEngine:
         self.violations.append(violation)
         if violation.severity == Severity.FATAL and self._stop_on_fatal:
             self._halted = True
+            self._live = []
         if self._on_violation is not None:
             try:
                 self._on_violation(violation)
@@ -322,16 +351,16 @@ class GuardrailEngine:
 
     def _fail(self, slot: _Slot, error: Exception) -> None:
         """The rule is off for the rest of the attempt; the next check says so."""
-        slot.off = True
+        self._drop(slot)
         self._queued.append((slot, rule_failed(slot.rule, error)))
-        self._refresh()
 
     def _from_queue(self, only: _Slot | None = None) -> list[GuardrailViolation]:
         if not self._queued:
             return []
         taken = [(slot, found) for slot, found in self._queued if only in {None, slot}]
         self._queued = [entry for entry in self._queued if entry not in taken]
-        for _, found in taken:
+        for slot, found in taken:
+            slot.standing.append(found)
             self._tell(found)
         return [found for _, found in taken]
 
@@ -339,7 +368,7 @@ class GuardrailEngine:
 class _Slot:
     """A rule in an attempt: its checker, and what it has found."""
 
-    __slots__ = ("checker", "off", "rule", "settled", "standing")
+    __slots__ = ("blocks", "checker", "off", "rule", "settled", "standing")
 
     def __init__(self, rule: GuardrailRule) -> None:
         self.rule = rule
@@ -347,3 +376,4 @@ class _Slot:
         self.off = False  # it raised
         self.settled = False  # no more text can matter to it
         self.standing: list[GuardrailViolation] = []
+        self.blocks = False  # an error or fatal is among them

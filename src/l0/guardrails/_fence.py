@@ -66,6 +66,18 @@ class FenceSplitter:
         self._held = ""
         self._line_start = True
 
+    def is_prose(self, text: str) -> bool:
+        """Whether the next text is all prose, decided to its end; if so, it counts as fed."""
+        if self.fence or self._held or "```" in text or "~~~" in text:
+            return False
+        last = text.rfind("\n") + 1
+        if last or self._line_start:
+            tail = text[last:]
+            if len(tail) < 6 and _MAY_OPEN.fullmatch(tail):
+                return False
+            self._line_start = False
+        return True
+
     def feed(self, text: str, start: int) -> list[Piece]:
         """The decided pieces, in order; `start` is the offset of `text`."""
         if self._held:

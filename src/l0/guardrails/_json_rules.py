@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from l0.events._event import GuardrailViolation
+from l0.events import GuardrailViolation
 from l0.guardrails._brackets import BLANKS
 from l0.guardrails._fence import CLOSE, CODE, OPEN, FenceSplitter
 from l0.guardrails._json import PLAIN, FencedJson, JsonReader
@@ -125,15 +125,23 @@ def unfenced(text: str) -> tuple[str, int, int | None]:
 
 
 class _JsonChecker:
-    __slots__ = ("_end", "_reader", "_said")
+    __slots__ = ("_end", "_expect", "_reader", "_said")
 
     def __init__(self, expect: bool) -> None:
-        self._reader = FencedJson(expect=expect)
+        self._expect = expect
+        self._reader: FencedJson | None = None  # made when it is seen how the text begins
         self._end = 0
         self._said = False
 
     def feed(self, text: str, start: int) -> Found | None:
         self._end = start + len(text)
+        if self._reader is None:
+            body = text.lstrip(BLANKS)
+            if not body:
+                return None
+            if not self._expect and body[0] not in "{[`~":
+                return SETTLED
+            self._reader = FencedJson(expect=self._expect)
         status = self._reader.feed(text, start)
         if status < PLAIN:
             return None
@@ -144,7 +152,7 @@ class _JsonChecker:
         return [GuardrailViolation("json", fault[0], position=fault[1])]
 
     def finish(self, _state: JudgedState) -> Found | None:
-        if self._said:
+        if self._said or self._reader is None:
             return None
         return [
             GuardrailViolation("json", message, position=position, suggestion=_CUT_SHORT)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import msgspec
 
-from l0.events._event import GuardrailViolation
+from l0.events import GuardrailViolation
 from l0.guardrails._fence import PROSE, FenceSplitter, Piece, blank_code_spans
 from l0.guardrails._rule import GuardrailRule, JudgedState
 
@@ -126,9 +126,6 @@ class _LatexChecker:
         for kind, start, text in pieces:
             if kind == PROSE:
                 self._take_prose(text, start, found)
-            elif self._line:  # prose before a fence ends with its line
-                self._read(self._line, self._line_at, found)
-                self._line = ""
 
     def _take_prose(self, text: str, start: int, found: list[GuardrailViolation]) -> None:
         if self._line:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from operator import eq, itemgetter
 
-_CHUNK = 1000
+_CHUNK = 200  # characters folded and located at a time
 _BLANKS = "\n\t\r\xa0\u3000"  # what a blank is, besides the blank
-_SAME = 16  # the end of the text that is looked for further back
+SAME = 16  # the end of the text that is looked for further back
 # Runs of one punctuation mark are folded to one: ASCII, general, CJK and full-width marks, boxes.
 _RUN = re.compile(
     r"([!-/:-@\[-`{-~\xa1-\xbf\u2010-\u2027\u2030-\u205e\u2500-\u25ff\u2e00-\u2e7f\u3001-\u303f"
@@ -40,13 +40,13 @@ def similarity(text: str, end: int, window: int) -> float:
     The period is the distance to the latest earlier occurrence, at most `window` back, of the last
     16 characters; without one the share is 0.
     """
-    final = text[max(0, end - _SAME) : end]
-    if len(final) < _SAME:
+    final = text[max(0, end - SAME) : end]
+    if len(final) < SAME:
         return 0.0
-    at = text.rfind(final, max(0, end - _SAME - window), end - 1)
+    at = text.rfind(final, max(0, end - SAME - window), end - 1)
     if at < 0:
         return 0.0
-    period = end - _SAME - at
+    period = end - SAME - at
     here = text[max(0, end - window) : end]
     before = text[max(0, end - window - period) : end - period]
     if len(here) == len(before) and here == before:
@@ -56,31 +56,20 @@ def similarity(text: str, end: int, window: int) -> float:
 
 
 class LoopMeter:
-    """Measures the similarity at every multiple of `window`, from the second, and at the end.
+    """Measures the similarity at every multiple of `window`, from the second, and at the end."""
 
-    Args:
-        window: Characters of folded text.
-        keep: Folded text to keep for other uses; at least two windows are kept.
-        located: Say where each measured window begins; costs a look at what was folded.
-    """
+    __slots__ = ("_length", "_looked", "_next", "_starts", "_text", "_window")
 
-    __slots__ = ("_keep", "_located", "_next", "_starts", "_window", "length", "measured", "text")
-
-    def __init__(self, window: int, *, keep: int = 0, located: bool = False) -> None:
-        self.text = ""
-        """The end of the folded text."""
-        self.length = 0
-        """Characters of folded text so far."""
-        self.measured = 0
-        """Where it was measured last."""
+    def __init__(self, window: int) -> None:
         self._window = window
-        self._keep = max(2 * window, keep) + _SAME
-        self._located = located
+        self._text = ""  # the end of the folded text
+        self._length = 0  # of all of it
+        self._looked = 0  # where it was measured last
         self._next = 2 * window
         self._starts: dict[int, int] = {}  # of the last windows: their offset in the text
 
     def feed(self, text: str, start: int) -> list[tuple[float, int]] | None:
-        """Take more text; gives the similarity at each mark passed and its window's offset."""
+        """Take more text; gives the similarity at each mark passed, and its window's offset."""
         if len(text) <= _CHUNK:
             return self._take(text, start)
         marks: list[tuple[float, int]] = []
@@ -90,36 +79,36 @@ class LoopMeter:
 
     def finish(self) -> tuple[float, int] | None:
         """The similarity at the end, if it was not measured there already."""
-        return self._measure(self.length) if self.measured < self.length else None
+        return self._measure(self._length) if self._looked < self._length else None
 
     def _take(self, text: str, start: int) -> list[tuple[float, int]] | None:
-        last = self.text[-1:]
+        last = self._text[-1:]
         fold = folded(text, last)
-        before = self.length
-        self.length += len(fold)
-        if self._located:
-            self._locate(text, start, last, before)
-        self.text += fold
+        before = self._length
+        length = self._length = before + len(fold)
+        if -(-length // self._window) != -(-before // self._window):
+            self._locate(text, start, last, before, same=len(fold) == len(text))
+        self._text += fold
         marks: list[tuple[float, int]] | None = None
-        while self._next <= self.length:
+        while self._next <= length:
             marks = marks or []
             marks.append(self._measure(self._next))
             self._next += self._window
-        if len(self.text) > 2 * self._keep:
-            self.text = self.text[-self._keep :]
+        if len(self._text) > 4 * self._window + _CHUNK:
+            self._text = self._text[-2 * self._window - SAME :]
         return marks
 
     def _measure(self, mark: int) -> tuple[float, int]:
-        self.measured = mark
-        share = similarity(self.text, mark - self.length + len(self.text), self._window)
+        self._looked = mark
+        share = similarity(self._text, mark - self._length + len(self._text), self._window)
         return share, self._starts.get(max(0, mark // self._window - 1), 0)
 
-    def _locate(self, text: str, start: int, last: str, before: int) -> None:
+    def _locate(self, text: str, start: int, last: str, before: int, *, same: bool) -> None:
         """Note where in the text the windows begin whose first character has come."""
         window = self._window
-        first = -(-before // window)
-        for number in range(first, -(-self.length // window)):
-            self._starts[number] = start + _index_of(text, last, number * window - before)
+        for number in range(-(-before // window), -(-self._length // window)):
+            index = number * window - before
+            self._starts[number] = start + (index if same else _index_of(text, last, index))
             self._starts.pop(number - 4 - _CHUNK // window, None)
 
 

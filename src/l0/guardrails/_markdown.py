@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from l0.events._event import GuardrailViolation, Severity
+from l0.events import GuardrailViolation, Severity
 from l0.guardrails._fence import blank_code_spans, closes_fence, opening_fence
 from l0.guardrails._rule import GuardrailRule, JudgedState
 
@@ -95,7 +95,8 @@ class _MarkdownChecker:
         if not end:
             if not self._line:
                 self._line_at = start
-            self._line = (self._line + text)[: _LINE + 1]
+            if len(self._line) <= _LINE:
+                self._line = (self._line + text)[: _LINE + 1]
             return None
         first_at = self._line_at if self._line else start
         block = self._line + text[:end] if self._line else text[:end]

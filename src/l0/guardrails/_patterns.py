@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from l0.events._event import GuardrailViolation, Severity
+from l0.events import GuardrailViolation, Severity
 from l0.guardrails._fence import OPEN, PROSE, FenceSplitter, Piece
 from l0.guardrails._phrases import CATEGORIES, PhraseMatch, PhraseScanner, PhraseSet
 from l0.guardrails._regex import Hit, RegexScanner
@@ -210,6 +210,9 @@ class _PatternChecker:
 
     def feed(self, text: str, start: int) -> list[GuardrailViolation] | None:
         self._end = start + len(text)
+        if self._phrases and not self._regexes and self._fences.is_prose(text):
+            matches = self._phrases.feed(text, start)
+            return [self._phrase(match) for match in matches] if matches else None
         return self._take(self._fences.feed(text, start))
 
     def finish(self, _state: JudgedState) -> Found | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -124,7 +124,7 @@ class PhraseSet:
     phrase does not begin or end inside a word.
     """
 
-    __slots__ = ("back", "cores", "overlap", "pattern", "phrases", "reach", "slack", "unfinished")
+    __slots__ = ("back", "cores", "overlap", "pattern", "phrases", "reach", "unfinished")
 
     def __init__(self, phrases: Sequence[str]) -> None:
         self.phrases = tuple(sorted(phrases, key=lambda phrase: phrase[0]))
@@ -139,16 +139,14 @@ class PhraseSet:
             )
         )
         cores = {phrase: _core(phrase) for phrase in self.phrases}
-        self.cores = re.compile(_alternatives({core for _, core in cores.values()}))
+        self.cores = re.compile(_any_of({core for _, core in cores.values()}))
         self.unfinished = re.compile(
-            _alternatives({core for phrase, (_, core) in cores.items() if "…" in phrase} or {"\0"})
+            _any_of({core for phrase, (_, core) in cores.items() if "…" in phrase} or {"\0"})
         )
         self.reach = max(map(_longest, self.phrases))
         """Characters of the longest match."""
         self.overlap = max(_longest(core) for _, core in cores.values()) - 1
         self.back = max(_longest(phrase[:at]) for phrase, (at, _) in cores.items()) + 1
-        self.slack = self.reach - self.back - self.overlap
-        """Characters that may wait unseen before any start in them could be decided."""
 
     def find(self, text: str) -> Iterator[PhraseMatch]:
         """Every phrase in the whole text."""
@@ -168,11 +166,27 @@ class PhraseScanner:
     near a hit. A match is given once the longest match would have ended.
     """
 
-    __slots__ = ("_base", "_hot", "_new", "_new_at", "_next", "_set", "_text")
+    __slots__ = (
+        "_base",
+        "_hot",
+        "_keep",
+        "_new",
+        "_new_at",
+        "_next",
+        "_overlap",
+        "_search",
+        "_set",
+        "_slack",
+        "_text",
+    )
 
     def __init__(self, phrases: PhraseSet) -> None:
         self._set = phrases
-        self._new = ""  # not looked at: no start could be decided yet
+        self._search = phrases.cores.search
+        self._overlap = phrases.overlap
+        self._keep = phrases.back + phrases.overlap
+        self._slack = phrases.reach
+        self._new = ""  # not looked at: no start in it could be decided yet
         self._new_at = 0
         self._text = ""  # lower-cased, the undecided end and what stands before it
         self._base = 0
@@ -185,7 +199,7 @@ class PhraseScanner:
             text = self._new + text
         else:
             self._new_at = start
-        if self._hot < 0 and len(text) < self._set.slack:
+        if self._hot < 0 and len(text) < self._slack:
             self._new = text
             return None
         self._new = ""
@@ -201,21 +215,21 @@ class PhraseScanner:
         return found
 
     def _scan(self, text: str) -> list[PhraseMatch] | None:
-        text = lowered(text)
-        phrases, old = self._set, self._text
-        if old:
+        low = text.lower()
+        text = low if len(low) == len(text) else lowered(text)
+        if old := self._text:
             text = old + text
         else:
             self._base = self._new_at
         if self._hot < 0:
-            core = phrases.cores.search(text, max(0, len(old) - phrases.overlap))
+            core = self._search(text, max(0, len(old) - self._overlap))
             if core is None:
-                self._text = text[-phrases.back - phrases.overlap :]
+                self._text = text[-self._keep :]
                 self._base += len(text) - len(self._text)
                 return None
-            self._hot = self._base + core.start() - phrases.back
+            self._hot = self._base + core.start() - self._set.back
         self._text = text
-        return self._look(len(text) - phrases.reach - 1)
+        return self._look(len(text) - self._set.reach - 1)
 
     def _look(self, limit: int) -> list[PhraseMatch] | None:
         """Give the matches that start at `limit` or before; remember where the next may start."""
@@ -234,7 +248,7 @@ class PhraseScanner:
         if unfinished and (hot < 0 or unfinished.start() < hot):
             hot = unfinished.start()
         self._hot = self._base + hot if hot >= 0 else -1
-        drop = len(text) - phrases.back - phrases.overlap
+        drop = len(text) - self._keep
         drop = max(0, min(drop, hot - 1) if hot >= 0 else drop)
         self._text = text[drop:]
         self._base += drop
@@ -273,6 +287,9 @@ _PARTS = {
 }
 
 
+_BROAD = {" ": r"\s+"}  # more than the blank of a phrase, but one step for the search
+
+
 def _core(phrase: str) -> tuple[int, str]:
     """The end of the phrase (up to `…`) that begins with its rarest letter, and where it begins."""
     literal = phrase.partition("…")[0].rstrip()
@@ -287,14 +304,17 @@ def _cost(core: str) -> float:
     return _FREQUENCY.get(core[0], 0.2) + 30 / len(core) ** 2
 
 
-def _alternatives(cores: Iterable[str]) -> str:
-    """One pattern for all, factored by their first letters."""
-    ordered = sorted(cores)
-    groups = groupby(ordered, key=lambda core: core[0])
-    return "|".join(
-        f"{re.escape(letter)}(?:{'|'.join(_source(core[1:]) for core in group)})"
-        for letter, group in groups
-    )
+def _any_of(cores: Collection[str]) -> str:
+    """A pattern that finds any of these, with what they share written once: quick to fail."""
+    tails: dict[str, list[str]] = {}
+    for core in sorted(cores):
+        tails.setdefault(core[0], []).append(core[1:])
+    parts = [
+        # Where one is the beginning of another it stands for both.
+        _BROAD.get(letter, _source(letter)) + ("" if "" in group else _any_of(group))
+        for letter, group in tails.items()
+    ]
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
 
 
 def _longest(text: str) -> int:

@@ -84,18 +84,23 @@ class RegexScanner:
 
     def _find(self, last: int, end: int, found: list[Hit]) -> None:
         """Take the matches that start at `last` or before, seeing the text up to `end`."""
-        base = self._base
-        pos = self._next - base
-        while match := self._pattern.search(self._text, pos, end - base):
-            at, stop = match.span()
-            if base + at > last:
-                break
-            if stop == at:
-                pos = at + 1
-                continue
-            found.append((base + at, match[0][: self._cut]))
-            pos = min(stop, at + self._cut)
-        self._next = max(base + pos, last + 1)
+        base, cut = self._base, self._cut
+        start = self._next - base
+        pos = -1
+        while pos != start:
+            pos = start
+            for match in self._pattern.finditer(self._text, pos, end - base):
+                at, stop = match.span()
+                if base + at > last:
+                    break
+                if at == stop:
+                    continue
+                found.append((base + at, match[0][:cut]))
+                pos = start = min(stop, at + cut)
+                if start < stop:  # cut: go on from there
+                    pos = -1
+                    break
+        self._next = max(base + start, last + 1)
 
 
 def sight(pattern: re.Pattern[str]) -> tuple[float, int]:

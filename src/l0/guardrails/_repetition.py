@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from l0.events._event import GuardrailViolation
+from l0.events import GuardrailViolation
 from l0.guardrails._fence import PROSE, FenceSplitter, Piece
 from l0.guardrails._loop import LoopMeter
 from l0.guardrails._rule import GuardrailRule, JudgedState
@@ -66,7 +66,7 @@ class _RepetitionChecker:
 
     def __init__(self, window: int, threshold: float, sentence_limit: int) -> None:
         self._fences = FenceSplitter()
-        self._meter = LoopMeter(window, located=True)
+        self._meter = LoopMeter(window)
         self._sentences = SentenceCounter(sentence_limit) if sentence_limit else None
         self._threshold = threshold
         self._last: tuple[float, int] = (0.0, 0)  # the mark before: similarity, where its window is
@@ -75,6 +75,8 @@ class _RepetitionChecker:
 
     def feed(self, text: str, start: int) -> list[GuardrailViolation] | None:
         self._end = start + len(text)
+        if self._fences.is_prose(text):
+            return self._take([(PROSE, start, text)])
         return self._take(self._fences.feed(text, start))
 
     def finish(self, _state: JudgedState) -> list[GuardrailViolation]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from l0.events._event import GuardrailViolation, Severity
+from l0.events import GuardrailViolation, Severity
 from l0.guardrails._rule import GuardrailRule, JudgedState, as_violation
 
 Key = tuple[str, int | None, str]

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from l0.events._event import GuardrailViolation, Severity
+from l0.events import GuardrailViolation, Severity
 
 
 class JudgedState(Protocol):

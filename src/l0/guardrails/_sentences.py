@@ -8,7 +8,8 @@ _KEPT = 10_000
 _LONGEST = 2000  # a longer one is not counted
 _SHORT = 20  # one of so many characters or fewer is not counted
 _BLANKS = 3  # between the words that it must have
-_ENDS = "!?\u3002\uff01\uff1f"
+_ENDS = "!?"  # besides the full stop
+_ALL_ENDS = "!?\u3002\uff01\uff1f"
 _OTHER_LINE = re.compile(r"[ \t]*(?:[-*+•][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|>|\|)")
 _NUMBER = re.compile(r"[ \t]*\d{1,9}")
 
@@ -54,31 +55,29 @@ class SentenceCounter:
                     found = [*(found or ()), (self._position(), sentence)]
                 self._text = ""
                 self._line_start, self._numbered, self._excluded = True, False, False
-            for mark in _ENDS:
+            for mark in _ENDS if line.isascii() else _ALL_ENDS:
                 if mark in line:
                     line = line.replace(mark, ".")  # noqa: PLW2901
             parts = line.split(".")
-            for part in parts[:-1]:
-                if self._text:
-                    self._add(part, start)
+            last = parts.pop()
+            for part in parts:
+                text_now = self._text
+                if text_now:
+                    self._text = text_now + part
                 else:
-                    self._text = part
-                    self._at = start
-                start += len(part) + 1
-                if (self._line_start or self._numbered or len(self._text) > _SHORT) and (
+                    self._text, self._at = part, start
+                if (len(self._text) > _SHORT or self._line_start or self._numbered) and (
                     sentence := self._complete()
                 ):
                     found = [*(found or ()), (self._position(), sentence)]
+                start += len(part) + 1
                 self._text = ""
-            self._add(parts[-1], start)
-            start += len(parts[-1]) + 1
+            if not self._text:
+                self._text, self._at = last[: _LONGEST + 1], start
+            elif len(self._text) <= _LONGEST:
+                self._text = (self._text + last)[: _LONGEST + 1]
+            start += len(last) + 1
         return found
-
-    def _add(self, text: str, at: int) -> None:
-        if not self._text:
-            self._at = at
-        if len(self._text) <= _LONGEST:
-            self._text = (self._text + text)[: _LONGEST + 1]
 
     def _position(self) -> int:
         return self._at + len(self._text) - len(self._text.lstrip())

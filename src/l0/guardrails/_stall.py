@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from l0.events._event import GuardrailViolation, Severity
+from l0.events import GuardrailViolation, Severity
 from l0.guardrails._rule import Found, GuardrailRule, JudgedState
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from l0.events._event import GuardrailViolation
+from l0.events import GuardrailViolation
 from l0.guardrails._rule import SETTLED, Found, GuardrailRule, JudgedState
 
 _WORD = re.compile(r"[^\W_]")

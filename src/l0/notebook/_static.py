@@ -38,6 +38,7 @@ _INK: Final = {
     "unfinished": "#8a8f98",
 }
 _LOST: Final = "#b8863b"
+_WAITING: Final = "rgba(128,128,128,0.45)"
 _LINE: Final = "rgba(128,128,128,0.28)"
 _SMALL: Final = "font-size:0.857em"
 _FAINT: Final = "opacity:0.72"
@@ -323,7 +324,8 @@ def _timeline(picture: Picture, *, timeless: bool) -> str:
     plain = len(picture.lanes) == 1 and all(mark.kind == "done" for mark in picture.marks)
     story = "" if plain else _list_of_moments(picture, timeless=timeless)
     axis = "" if timeless or len(picture.lanes) == 1 else _axis(picture)
-    return f'<div style="margin:0.7em 0 0.2em">{lanes}{axis}</div>{story}'
+    legend = "" if plain else _legend(picture, timeless=timeless)
+    return f'<div style="margin:0.7em 0 0.2em">{lanes}{axis}</div>{legend}{story}'
 
 
 def _lane(picture: Picture, index: int, *, timeless: bool) -> str:
@@ -346,6 +348,30 @@ def _axis(picture: Picture) -> str:
     return f'<div style="{style}">0 s<span style="float:right">{whole}</span></div>'
 
 
+def _legend(picture: Picture, *, timeless: bool) -> str:
+    """What the bars mean; only those that are there."""
+    bars = [(index, bar) for index, lane in enumerate(picture.lanes) for bar in lane.bars]
+    seen = {bar.kind for _, bar in bars if not bar.last and not timeless}
+    for index, bar in bars:
+        if bar.last:
+            seen |= {("again" if index else "stream")} if bar.kept > bar.first else set()
+            seen |= {"lost"} if bar.kept < bar.last else set()
+    told = (
+        ("wait", "waiting", _WAITING, "14px;height:2px;vertical-align:middle"),
+        ("stream", "streaming", _INK["streaming"], "10px;height:8px"),
+        ("again", "recovered", _INK["complete"], "10px;height:8px"),
+        ("lost", "withdrawn", _LOST, "10px;height:8px;opacity:0.55"),
+        ("back", "back-off", _INK["retrying"], "14px;height:2px;vertical-align:middle"),
+    )
+    entries = "".join(
+        f'<span style="margin-left:1em"><span style="display:inline-block;background:{ink};'
+        f'width:{shape}"></span> <span style="{_FAINT}">{name}</span></span>'
+        for kind, name, ink, shape in told
+        if kind in seen
+    )
+    return f'<div style="{_SMALL};float:right">{entries}</div>'
+
+
 def _timed(picture: Picture, index: int) -> str:
     """Bars to scale over the whole run."""
     whole = max(picture.t, picture.duration_ms or 0.0, 1.0)
@@ -365,7 +391,7 @@ def _ordered(picture: Picture, index: int) -> str:
     whole = float(max((end for _, end in spans), default=1) or 1)
     bars = [bar for bar in picture.lanes[index].bars if bar.last]
     if not bars:
-        return _bar("rgba(128,128,128,0.35)", whole * 0.02, whole, thin=True)
+        return _bar(_WAITING, whole * 0.02, whole, thin=True)
     first, last = bars[0].first, bars[-1].last
     kept = max(bar.kept for bar in bars)
     joined = Bar("stream", 0.0, 0.0, first, last, kept)
@@ -380,7 +406,7 @@ def _span(lane: Any) -> list[int]:
 def _pieces(bar: Bar, index: int, wide: float, whole: float) -> str:
     """One bar; of streamed text the part that stands, and the part that was withdrawn."""
     if bar.kind in {"wait", "back"}:
-        ink = "rgba(128,128,128,0.35)" if bar.kind == "wait" else _INK["retrying"]
+        ink = _WAITING if bar.kind == "wait" else _INK["retrying"]
         return _bar(ink, wide, whole, thin=True)
     tokens = max(1, bar.last - bar.first)
     stands = min(1.0, max(0, bar.kept - bar.first) / tokens)

@@ -2,14 +2,22 @@
 
 from l0.stream._attempt import AttemptInfo, current_attempt
 from l0.stream._callbacks import Callbacks
-from l0.stream._options import CheckIntervals, Options
-from l0.stream._overlap import (
-    ContinuationConfig,
-    DeduplicationOptions,
-    OverlapResult,
-    deduplicate_continuation,
-    detect_overlap,
+from l0.stream._continuation import ContinuationConfig, DeduplicationOptions
+from l0.stream._interceptor_kit import (
+    Timing,
+    analytics_interceptor,
+    auth_interceptor,
+    caching_interceptor,
+    logging_interceptor,
+    metadata_interceptor,
+    rate_limit_interceptor,
+    timing_interceptor,
+    transform_interceptor,
+    validation_interceptor,
 )
+from l0.stream._interceptors import CachedResult, Completion, Interceptor
+from l0.stream._options import CheckIntervals, Options
+from l0.stream._overlap import OverlapResult, deduplicate_continuation, detect_overlap
 from l0.stream._prompt import continue_messages
 from l0.stream._retry import (
     EXPONENTIAL_RETRY,
@@ -34,11 +42,14 @@ __all__ = [
     "STRICT_RETRY",
     "AttemptInfo",
     "BackoffStrategy",
+    "CachedResult",
     "Callbacks",
     "CheckIntervals",
+    "Completion",
     "ContinuationConfig",
     "DeduplicationOptions",
     "ErrorTypeDelays",
+    "Interceptor",
     "Options",
     "OverlapResult",
     "Retry",
@@ -46,14 +57,24 @@ __all__ = [
     "Stream",
     "SyncStream",
     "Timeout",
+    "Timing",
     "WrappedClient",
+    "analytics_interceptor",
+    "auth_interceptor",
+    "caching_interceptor",
     "consume_stream",
     "continue_messages",
     "current_attempt",
     "deduplicate_continuation",
     "detect_overlap",
     "get_text",
+    "logging_interceptor",
+    "metadata_interceptor",
+    "rate_limit_interceptor",
     "run",
     "run_sync",
+    "timing_interceptor",
+    "transform_interceptor",
+    "validation_interceptor",
     "wrap",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from l0.adapters import ACTIVITY
 from l0.errors import ProviderError
 from l0.events import (
@@ -20,6 +22,7 @@ from l0.events import (
 )
 from l0.stream._attempt import Attempt
 from l0.stream._checks import attend, restart_checks
+from l0.stream._overlap import OverlapMatcher
 from l0.stream._session import Run
 from l0.stream._tools import tool_call, tool_result
 
@@ -27,6 +30,7 @@ from l0.stream._tools import tool_call, tool_result
 def first_sign(run: Run, attempt: Attempt) -> None:
     """The model is at work: the gap timer takes over, and the network is there again."""
     attempt.alive = True
+    attempt.leave_scope()
     timeout = run.options.timeout
     gap = timeout.inter_token if timeout is not None else None
     if gap is not None:
@@ -52,9 +56,7 @@ def pings_count(run: Run, attempt: Attempt) -> bool:
 def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
     """Everything but plain text of a live run; gives what the consumer is handed, one at a time."""
     if out is None:
-        if not attempt.alive and pings_count(
-            run, attempt
-        ):  # a keep-alive, and they count until then
+        if not attempt.alive and pings_count(run, attempt):  # a keep-alive before the first token
             timeout = run.options.timeout
             run.watch.arm("initial_token", timeout.initial_token if timeout is not None else None)
         return
@@ -69,18 +71,24 @@ def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
             if item.type is EventType.COMPLETE:
                 attempt.complete = item
                 return
+            if item.type is EventType.TOKEN:
+                if item.text:
+                    yield from _match(run, attempt, item)
+                continue
             attempt.events += 1
             if item.type is EventType.PROGRESS:
                 yield from _other(run, attempt, item)
                 continue
-        if item is None or item == "" or (isinstance(item, Event) and _empty(item)):
+        if item is None or item == "" or item is ACTIVITY:
             continue
         yield from _match(run, attempt, item)
-    attempt.plain = not run.validated and (attempt.matcher is None or attempt.matcher.decided)
+    matched = attempt.matcher is None or attempt.matcher.decided
+    attempt.plain = matched and not run.validated and not attempt.resume_open
 
 
 def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
     """The source ended: what the adapter still holds, what was withheld, buffered tool calls."""
+    attempt.leave_scope()
     if attempt.complete is None and attempt.decoder is not None:
         for item in attempt.decoder.finish():
             yield from accept(run, attempt, item)
@@ -90,7 +98,7 @@ def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
             attempt.matcher = None
         else:
             released = matcher.finish()
-            yield from _decided(run, attempt)
+            yield from _settle(run, attempt)
             for item in released:
                 yield from _take(run, attempt, item)
     if run.options.buffer_tool_calls:
@@ -100,10 +108,6 @@ def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
 
 def _index(event: Event) -> int:
     return event.tool_call.index if event.tool_call is not None else 0
-
-
-def _empty(event: Event) -> bool:
-    return event.type is EventType.TOKEN and not event.text
 
 
 def _error_of(event: Event) -> BaseException:
@@ -117,26 +121,32 @@ def _error_of(event: Event) -> BaseException:
 
 def _match(run: Run, attempt: Attempt, item: Any) -> Iterator[Event]:
     matcher = attempt.matcher
-    if matcher is None or matcher.decided:
+    if matcher is None or _decided(matcher):
         yield from _take(run, attempt, item)
         return
+    if isinstance(item, Event) and item.type is EventType.RESTART:
+        yield from _withdrawn(run, attempt, item)
+        return
     if not attempt.dedup_open:
-        if not isinstance(item, str) and item.type is not EventType.TOKEN:
+        if isinstance(item, Event) and item.type is not EventType.TOKEN:
             yield from _take(run, attempt, item)  # nothing is withheld yet
             return
         attempt.dedup_open, attempt.matching_since = True, run.clock.monotonic()
         length = attempt.resumed_from or 0
         limit = run.options.continuation.deduplication.max_overlap
         run.tell(DeduplicationStartPayload(length, limit))
-    text = item.text if isinstance(item, Event) and item.type is EventType.TOKEN else item
-    released = matcher.feed(text)
-    if matcher.decided:
-        yield from _decided(run, attempt)
+    released = matcher.feed(item)
+    if _decided(matcher):
+        yield from _settle(run, attempt)
     for each in released:
         yield from _take(run, attempt, each)
 
 
-def _decided(run: Run, attempt: Attempt) -> Iterator[Event]:
+def _decided(matcher: OverlapMatcher) -> bool:
+    return matcher.decided
+
+
+def _settle(run: Run, attempt: Attempt) -> Iterator[Event]:
     """The overlap is known: tell it, and cut what a restatement replaces."""
     matcher = attempt.matcher
     assert matcher is not None
@@ -175,17 +185,43 @@ def _text(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
     if not text:
         return
     if event.start != state.content_length:
-        event = Event(EventType.TOKEN, text, state.content_length, event.data)
+        event = msgspec.structs.replace(event, start=state.content_length)
     if attempt.resume_open and attempt.resumed_from is not None:
         attempt.resume_open = False
         length = attempt.matcher.overlap_length if attempt.matcher is not None else 0
         run.tell(ResumeEndPayload(True, attempt.resumed_from, length))
-    state._parts.append(text)
-    state.content_length += len(text)
-    state.token_count += 1
+    _append(run, attempt, text)
     if state.token_count >= attempt.due:
         attend(run, attempt, event, taps=False)
     yield from _hand(run, event)
+
+
+def _append(run: Run, attempt: Attempt, text: str) -> None:
+    state = run.state
+    state._parts.append(text)
+    state.content_length += len(text)
+    state.token_count += 1
+    if state._first_us is None and attempt.first_token is not None:  # all before it was withdrawn
+        state._first_us = run.bus.us(run.clock.monotonic())
+
+
+def take_text(run: Run, attempt: Attempt, text: str) -> Iterable[Event]:
+    """Text that the run itself puts in place; it passed the checks of whoever wrote it."""
+    event = Event(EventType.TOKEN, text, run.state.content_length)
+    if attempt.first_token is None:
+        run.first_token(run.clock.monotonic())
+    _append(run, attempt, text)
+    if run.batch.on:
+        run.batch.add(text, run.stamp(), run.state.token_count - 1)
+    if run.options.token_events:
+        run.tell_token(text, run.state.token_count - 1)
+    return _hand(run, event)
+
+
+def take_again(run: Run, event: Event) -> Iterable[Event]:
+    """An event that was withdrawn with the text around it, and still stands."""
+    run.tell(StreamEventPayload(event))
+    return _hand(run, event)
 
 
 def _other(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
@@ -210,12 +246,29 @@ def _other(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
 
 
 def _withdrawn(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
-    kept = min(attempt.chars_before + (event.kept_chars or 0), run.state.content_length)
-    restart = run.cut(kept, event.reason or "restart")
-    restart_checks(run, attempt)
+    """The source, reliable itself, takes back what it wrote behind `kept_chars` of its own text."""
+    kept, matcher = event.kept_chars or 0, attempt.matcher
+    base, fell_away, again = attempt.chars_before, 0, ""
+    if matcher is not None and not matcher.decided:
+        again = matcher.withheld[:kept]
+    elif matcher is not None and matcher.restated_at is not None:
+        base = 0  # the text that stands is the source's own, from its beginning
+    elif matcher is not None:
+        fell_away = matcher.overlap_length
+        again = matcher.overlap_text[:kept] if kept < fell_away else ""
     attempt.tool_calls.clear()
+    attempt.delivered_data = attempt.delivered_messages = False
+    restart = run.cut(
+        min(base + max(0, kept - fell_away), run.state.content_length), event.reason or "restart"
+    )
+    restart_checks(run, attempt)
     if restart is not None:
         yield restart
+    if matcher is not None and (not matcher.decided or kept < fell_away):
+        # What comes now may repeat the checkpoint in another way.
+        attempt.matcher = OverlapMatcher(run.state.content, run.options.continuation)
+        if again:
+            yield from _match(run, attempt, again)
 
 
 def _hand(run: Run, event: Event) -> Iterable[Event]:

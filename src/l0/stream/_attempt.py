@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ class AttemptInfo(msgspec.Struct, frozen=True):
 
     `attempt` counts from 1 on the present stream; `checkpoint` is the text to go on from (empty:
     start afresh), `prompt` what `build_continuation_prompt` made of it, `errors` the failures so
-    far; `clock` is the run's own, for factories that wait.
+    far; `clock` is the run's own, for factories that wait, and `stream_id` is the run's.
     """
 
     attempt: int
@@ -30,13 +30,17 @@ class AttemptInfo(msgspec.Struct, frozen=True):
     state: State
     errors: tuple[Exception, ...]
     clock: Clock
+    stream_id: str = ""
 
 
 _current: ContextVar[AttemptInfo | None] = ContextVar("l0_attempt", default=None)
 
 
 def current_attempt() -> AttemptInfo | None:
-    """The attempt a factory without a parameter is being called for; None outside of one."""
+    """The attempt a factory without a parameter is being called for; None outside of one.
+
+    It is known to the factory and, up to its first item, to the source that the factory made.
+    """
     return _current.get()
 
 
@@ -87,6 +91,20 @@ class Attempt:
         self.started = started  # monotonic
         self.feed = feed
         self.tool_calls: list[Event] = []
+        self._scope: Token[AttemptInfo | None] | None = None
+
+    def enter_scope(self, info: AttemptInfo) -> None:
+        """From now on `current_attempt()` gives this one."""
+        self._scope = _current.set(info)
+
+    def leave_scope(self) -> None:
+        """The first item has come, or none will: the consumer's own code may run next."""
+        scope, self._scope = self._scope, None
+        if scope is not None:
+            try:
+                _current.reset(scope)
+            except ValueError:  # entered in the context of another task, which has its own
+                return
 
     @property
     def usage(self) -> Usage | None:

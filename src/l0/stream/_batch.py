@@ -29,14 +29,14 @@ class TokenBatch:
 
     def add(self, text: str, now: float, index: int) -> None:
         """One token that was accepted at the monotonic time `now`, the `index`-th of the text."""
+        if len(self._texts) >= SIZE:  # not before the next one: a mark may still follow the last
+            self.flush()
         texts = self._texts
         if not texts:
             self._start, self._since = index, now
             self._timer = self._bus.clock.call_at(now + SECONDS, self.flush)
         texts.append(text)
         self._offsets.append(self._bus.us(now) - self._bus.us(self._since))
-        if len(texts) >= SIZE:
-            self.flush()
 
     def mark(self) -> None:
         """A checkpoint lies behind the last token."""

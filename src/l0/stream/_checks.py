@@ -21,9 +21,11 @@ from l0.events import (
     GuardrailRuleResultPayload,
     GuardrailRuleStartPayload,
     GuardrailViolation,
+    Payload,
     Severity,
+    State,
 )
-from l0.guardrails import DriftConfig, DriftDetector, GuardrailEngine
+from l0.guardrails import DriftConfig, DriftDetector, DriftResult, GuardrailEngine
 from l0.stream._attempt import Attempt
 from l0.stream._session import Run
 from l0.stream._watchdog import INF
@@ -79,7 +81,7 @@ def attend(run: Run, attempt: Attempt, event: Event, *, taps: bool = True) -> No
     assert text is not None
     if attempt.first_token is None:
         run.first_token(run.clock.monotonic())
-    elif attempt.gaps:
+    elif attempt.gaps and run.state._last_mono is not None:
         waited = run.clock.monotonic() - run.state._last_mono  # since the loop came back for more
         attempt.engine.gap(waited, event.start)
     if run.batch.on:
@@ -139,12 +141,13 @@ def guardrails(run: Run, attempt: Attempt, phase: str) -> None:
     text = "".join(parts[attempt.fed_guardrails :])
     attempt.fed_guardrails = len(parts)
     final = phase == "completion"
+    judged = _WithMessages(state) if attempt.delivered_messages else state
     if run.bus.detailed:
-        found = _detailed(run, engine, text, phase, final=final)
+        found = _detailed(run, engine, judged, text, phase, final=final)
     else:
-        found = engine.feed(text, state)
+        found = engine.feed(text, judged)
         if final:
-            found = [*found, *engine.finish(state)]
+            found = [*found, *engine.finish(judged)]
         if found:
             _report(run, engine, found, phase)
     verdict = engine.acts(found)
@@ -152,6 +155,18 @@ def guardrails(run: Run, attempt: Attempt, phase: str) -> None:
         raise FatalGuardrailError(_message(engine.violations), violations=engine.violations)
     if verdict != "continue" and phase != "checkpoint":
         raise GuardrailError(_message(engine.violations), violations=engine.violations)
+
+
+class _WithMessages:
+    """The state as a rule reads it, of an attempt that gave messages beside its text."""
+
+    messages = True
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._state, name)
 
 
 def _message(violations: Iterable[GuardrailViolation]) -> str:
@@ -162,21 +177,44 @@ def _message(violations: Iterable[GuardrailViolation]) -> str:
     return f"guardrail {first.rule}: {first.message}{where}{more}"
 
 
-def _detailed(run: Run, engine: Any, text: str, phase: str, *, final: bool) -> list[Any]:
+def _detailed(
+    run: Run, engine: Any, judged: Any, text: str, phase: str, *, final: bool
+) -> list[Any]:
     """As the plain check, telling of each rule."""
-    state, began = run.state, run.clock.monotonic()
-    rules = len(engine.rules)
-    run.tell(GuardrailPhaseStartPayload(phase, rules, state.token_count, state.content_length))
+    state, monotonic = run.state, run.clock.monotonic
+    began = since = monotonic()
+    rules, bus = len(engine.rules), run.bus
+    quiet: list[Payload] = []  # told together, as long as nothing is found
+    told = quiet.append if phase != "checkpoint" else run.tell
+    told(GuardrailPhaseStartPayload(phase, rules, state.token_count, state.content_length))
     found: list[GuardrailViolation] = []
-    rest = engine.feed(text, state) if final and text else []  # told with what finishing finds
-    steps = engine.finish_each(state) if final else engine.feed_each(text, state)
-    since = began
-    for index, rule, new in steps:
-        told = [*(v for v in rest if v.rule == rule.name), *new]
-        found.extend(told)
-        _tell_rule(run, index, rule.name, told, since)
-        since = run.clock.monotonic()
-    _phase_end(run, engine, found, phase, began)
+    rest: dict[int, list[GuardrailViolation]] = {}  # told with what finishing finds
+    if final and text:
+        rest = {index: new for index, _, new in engine.feed_each(text, judged) if new}
+    for index, rule, new in engine.finish_each(judged) if final else engine.feed_each(text, judged):
+        name = rule.name
+        if rest:
+            new = [*rest.get(index, ()), *new]  # noqa: PLW2901
+        now = monotonic()
+        if not new:
+            told(GuardrailRuleStartPayload(index, name))
+            told(GuardrailRuleResultPayload(index, name, True, []))
+            told(GuardrailRuleEndPayload(index, name, True, (now - since) * 1000))
+        else:
+            if quiet:
+                run.batch.flush()
+                bus.emit_all(quiet)
+                quiet.clear()
+            told = run.tell
+            found.extend(new)
+            _tell_rule(run, index, name, new, since)
+        since = now
+    if quiet:
+        took = (monotonic() - began) * 1000
+        quiet.append(GuardrailPhaseEndPayload(phase, True, 0, False, False, took))
+        bus.emit_all(quiet)
+    else:
+        _phase_end(run, engine, found, phase, began)
     return found
 
 
@@ -235,31 +273,31 @@ def drift(run: Run, attempt: Attempt, *, final: bool = False) -> None:
     detector, state, bus = attempt.drift, run.state, run.bus
     if detector is None:
         return
-    parts = state._parts
-    text = "".join(parts[attempt.fed_drift :])
-    attempt.fed_drift = len(parts)
-    told = bus.detailed
-    if not final and (not text or state.content_length < _SHORTEST):
-        attempt.drift.feed(text)
+    parts, told = state._parts, bus.detailed
+    new = len(parts) > attempt.fed_drift
+    if not final and (not new or state.content_length < _SHORTEST):
         if told:
-            reason = "too_short" if text else "no_new_text"
+            reason = "too_short" if new else "no_new_text"
             run.tell(DriftCheckSkippedPayload(reason, state.token_count))
         return
+    text = "".join(parts[attempt.fed_drift :])
+    attempt.fed_drift = len(parts)
     began = run.clock.monotonic()
-    if told:
-        run.tell(DriftCheckStartPayload(state.token_count, state.content_length))
+    start = DriftCheckStartPayload(state.token_count, state.content_length) if told else None
     result = detector.feed(text)
     if final:
-        last = detector.finish()
-        result = last if last.detected or not result.detected else result
-    if result.detected and not told:
-        run.tell(DriftCheckStartPayload(state.token_count, state.content_length))
-    if not (result.detected or told):
-        return
+        result = _both(result, detector.finish())
     config = detector.config
+    if not result.detected:
+        if start is not None:
+            metrics, took = dict(detector.metrics), run.since(began)
+            nothing = DriftCheckResultPayload(False, 0.0, [], metrics, config.threshold)
+            bus.emit_all([start, nothing, DriftCheckEndPayload(False, took)])
+        return
+    run.tell(start or DriftCheckStartPayload(state.token_count, state.content_length))
     run.tell(
         DriftCheckResultPayload(
-            result.detected,
+            True,
             result.confidence,
             list(result.types),
             dict(detector.metrics),
@@ -267,16 +305,26 @@ def drift(run: Run, attempt: Attempt, *, final: bool = False) -> None:
             "; ".join((result.details or {}).values()) or None,
         )
     )
-    if result.detected:
-        run.call(run.callbacks.on_drift, list(result.types), result.confidence)
-    run.tell(DriftCheckEndPayload(result.detected, run.since(began)))
-    if result.detected and config.policy == "retry" and result.confidence >= config.threshold:
+    run.call(run.callbacks.on_drift, list(result.types), result.confidence)
+    run.tell(DriftCheckEndPayload(True, run.since(began)))
+    if config.policy == "retry" and result.confidence >= config.threshold:
         kinds = ", ".join(result.types)
         raise DriftError(
             f"the text drifted: {kinds} (confidence {result.confidence:.2f})",
             types=tuple(result.types),
             confidence=result.confidence,
         )
+
+
+def _both(first: DriftResult, last: DriftResult) -> DriftResult:
+    if not (first.detected and last.detected):
+        return last if last.detected else first
+    return DriftResult(
+        detected=True,
+        confidence=max(first.confidence, last.confidence),
+        types=(*first.types, *last.types),
+        details={**(first.details or {}), **(last.details or {})},
+    )
 
 
 # --- checkpoints ----------------------------------------------------------------------------

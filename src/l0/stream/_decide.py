@@ -14,6 +14,7 @@ from l0.errors import (
     RetryableErrorType,
     StreamAbortedError,
 )
+from l0.events import Severity
 from l0.stream._retry import Retry
 
 _BUDGETED = {ErrorCategory.MODEL, ErrorCategory.CONTENT, ErrorCategory.PROVIDER}
@@ -61,7 +62,10 @@ def refusal(
     single_use: bool,
 ) -> str | None:
     """Why this failure is not retried (rows 2 to 6 of the table), or None: it may be."""
-    recoverable = all(getattr(v, "recoverable", True) for v in getattr(error, "violations", ()))
+    recoverable = all(
+        getattr(v, "recoverable", True) or getattr(v, "severity", "") == Severity.WARNING
+        for v in getattr(error, "violations", ())
+    )
     if (
         found.category in {ErrorCategory.FATAL, ErrorCategory.INTERNAL}
         or found.quota

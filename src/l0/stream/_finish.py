@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 
 from l0.errors import IncompleteOutputError, ZeroOutputError
 from l0.events import (
@@ -24,6 +25,7 @@ from l0.stream._checks import drift, guardrails
 from l0.stream._recording import stop_recording
 from l0.stream._sections import close_chain, close_sections
 from l0.stream._session import Run
+from l0.stream._source import discard
 from l0.stream._watchdog import Stopped
 
 log = logging.getLogger("l0")
@@ -34,17 +36,29 @@ CLOSE_SECONDS = 2.0
 # --- success --------------------------------------------------------------------------------
 
 
-async def complete(run: Run, attempt: Attempt) -> list[Event]:
-    """The source has ended well: check it as a whole, tell, and give what is still to hand over."""
+async def complete(run: Run, attempt: Attempt) -> list[Event] | None:
+    """The source has ended well: judge it as a whole; gives what is still to hand over.
+
+    None: there are interceptors to be asked first; `conclude` comes after them.
+    """
     state, began = run.state, run.clock.monotonic()
-    _tell_finished(run, attempt)
+    tell_finished(run, attempt)
     tell_usage(run, attempt)
     await close_upstream(run)
     attempt.finalizing = began
     run.tell(FinalizationStartPayload(state.token_count, state.content_length))
+    _check_output(run, attempt)
     guardrails(run, attempt, "completion")
     drift(run, attempt, final=True)
-    _check_output(run, attempt)
+    if run.options.interceptors:
+        return None
+    return await conclude(run, attempt)
+
+
+async def conclude(run: Run, attempt: Attempt) -> list[Event]:
+    """Nothing speaks against what came: tell so, and give what is still to hand over."""
+    if run.watch.why == "abort":  # asked for during the checks, which don't wait
+        raise run.watch.verdict()
     close_sections(run, attempt, success=True)
     close_chain(run, success=True)
     run.raw = attempt.raw
@@ -53,15 +67,15 @@ async def complete(run: Run, attempt: Attempt) -> list[Event]:
         run.handed(event)
     last = Event(
         EventType.COMPLETE,
-        usage=state.usage,
-        finish_reason=state.finish_reason,
+        usage=run.state.usage,
+        finish_reason=run.state.finish_reason,
     )
-    await tell_end(run, "completed", None)
-    run.handed(last)
+    await tell_end(run, "completed", None, last)
     return [*released, last]
 
 
-def _tell_finished(run: Run, attempt: Attempt) -> None:
+def tell_finished(run: Run, attempt: Attempt) -> None:
+    """STREAM_FINISHED: how the source ended."""
     decoder, state, said = attempt.decoder, run.state, attempt.complete
     first = attempt.first_token
     finish = getattr(decoder, "finish_reason", None)
@@ -83,12 +97,10 @@ def _tell_finished(run: Run, attempt: Attempt) -> None:
 def _check_output(run: Run, attempt: Attempt) -> None:
     state, options = run.state, run.options
     other = attempt.tool_calls or attempt.delivered_data or attempt.delivered_messages
-    if options.detect_zero_output and not other:
-        short = state.content_length < 200  # longer texts are not all punctuation in practice
-        if not state.content_length or (short and is_zero_output(state.content)):
-            raise ZeroOutputError(
-                "the model ended without any text; detect_zero_output=False accepts that"
-            )
+    if options.detect_zero_output and not other and is_zero_output(state.content):
+        raise ZeroOutputError(
+            "the model ended without any text; detect_zero_output=False accepts that"
+        )
     if options.on_incomplete == "retry" and state.finish_reason == "length":
         raise IncompleteOutputError(
             "the model stopped at its token limit (finish reason length); raise max_tokens, or "
@@ -103,12 +115,14 @@ async def tell_aborted(run: Run, source: str) -> None:
     """The run was ended from outside: close the upstream, tell, and be done."""
     if run.ended:
         return
+    if run.ending is not None:  # the consumer and an abort beside it: one of them does it
+        await asyncio.wait({run.ending})
+        return
+    run.ending = asyncio.get_running_loop().create_future()
     state, began = run.state, run.clock.monotonic()
-    if not run.abort_told:
-        run.abort_told = True
-        run.tell(
-            AbortRequestedPayload(source, state.token_count, state.content_length, run.abort_reason)
-        )
+    run.tell(
+        AbortRequestedPayload(source, state.token_count, state.content_length, run.abort_reason)
+    )
     cancelled = None
     try:
         await close_upstream(run)
@@ -121,7 +135,10 @@ async def tell_aborted(run: Run, source: str) -> None:
         tell_usage(run, attempt)
         close_sections(run, attempt, success=False)
     close_chain(run, success=False)
-    await tell_end(run, "cancelled" if source == "cancel" else "aborted", None)
+    try:
+        await tell_end(run, "cancelled" if source == "cancel" else "aborted", None)
+    finally:
+        run.ending.set_result(None)
     if cancelled is not None:
         raise cancelled
 
@@ -129,11 +146,15 @@ async def tell_aborted(run: Run, source: str) -> None:
 # --- every ending ---------------------------------------------------------------------------
 
 
-async def tell_end(run: Run, outcome: str, error: BaseException | None) -> None:
-    """SESSION_SUMMARY, SESSION_END and, for a completed run, COMPLETE; then nothing more."""
+async def tell_end(
+    run: Run, outcome: str, error: BaseException | None, last: Event | None = None
+) -> None:
+    """SESSION_SUMMARY, SESSION_END and, for a completed run, COMPLETE; then nothing more.
+
+    A cancellation that comes meanwhile is raised after the story has been told to its end.
+    """
     state, bus = run.state, run.bus
-    if bus.pending:
-        await bus.drain()
+    cancelled = await _drained(run)
     duration = run.since(run.began)
     if bus.active:
         run.tell(summarize(run, outcome, error))
@@ -152,11 +173,27 @@ async def tell_end(run: Run, outcome: str, error: BaseException | None) -> None:
         )
         run.call(run.callbacks.on_complete, state)
     run.ended = True
+    if last is not None:
+        run.handed(last)  # it is on its way; what is called for it is waited for below
     state.settle()
-    if bus.pending:
-        await bus.drain()
+    cancelled = await _drained(run) or cancelled
     if run.recorder is not None:
-        await stop_recording(run)
+        try:
+            await stop_recording(run)
+        except asyncio.CancelledError as again:
+            cancelled = again
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _drained(run: Run) -> asyncio.CancelledError | None:
+    """Wait for coroutine callbacks; gives a cancellation that came meanwhile."""
+    if run.bus.pending:
+        try:
+            await run.bus.drain()
+        except asyncio.CancelledError as error:
+            return error
+    return None
 
 
 def summarize(run: Run, outcome: str, error: BaseException | None) -> SessionSummary:
@@ -192,6 +229,18 @@ async def release(run: Run) -> None:
     if run.attempt is not None:
         await close_upstream(run)
         run.attempt = None
+    if not run.attempts:
+        discard(run.chain[0])
+    if not run.ended:  # what broke off here is neither an attempt's failure nor an ending
+        run.ended, run.outcome, run.error = True, "failed", sys.exc_info()[1]
+    run.gone = True
+    for waiter in run.waiters:
+        waiter.get_loop().call_soon_threadsafe(_wake, waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 async def close_upstream(run: Run) -> None:
@@ -208,16 +257,13 @@ async def close_upstream(run: Run) -> None:
     why, watch.why = watch.why, None
     try:
         await watch.limited(source.close(), "close", CLOSE_SECONDS)
-    except Stopped as stopped:
-        if stopped.args == ("abort",):
-            watch.why = "abort"
-        else:
-            log.warning("the upstream did not close within %s s", CLOSE_SECONDS)
+    except Stopped:
+        log.warning("the upstream did not close within %s s", CLOSE_SECONDS)
     except Exception as error:  # a provider's close must not turn one failure into another
         log.debug("closing the upstream failed", exc_info=error)
     finally:
         watch.total = total
-        watch.why = watch.why or why
+        watch.why, watch.deferred = watch.deferred or watch.why or why, None
 
 
 def tell_usage(run: Run, attempt: Attempt) -> None:

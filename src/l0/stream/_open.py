@@ -15,18 +15,24 @@ from l0.events import (
     StreamReadyPayload,
     TimeoutStartPayload,
 )
-from l0.stream._attempt import Attempt, AttemptInfo, _current
+from l0.stream._attempt import Attempt, AttemptInfo
 from l0.stream._checks import start_checks
+from l0.stream._interceptors import ask_before
 from l0.stream._overlap import OverlapMatcher
 from l0.stream._recording import start_recording
 from l0.stream._session import Run
 from l0.stream._source import Source, open_source, positional
+from l0.stream._watchdog import INF
 
 
 async def begin(run: Run) -> None:
     """First use of the stream: SESSION_START, the total timer, recording."""
-    run.began = run.clock.monotonic()
-    start_recording(run)
+    run.started, run.began = True, run.clock.monotonic()
+    try:
+        start_recording(run)
+    except Exception as error:  # no store, no story: nothing has been told, nothing is opened
+        run.ended, run.outcome, run.error = True, "failed", error
+        raise
     run.tell(run.start_payload())
     run.call(run.callbacks.on_start, 1, False, False)
     timeout = run.options.timeout
@@ -37,12 +43,13 @@ async def begin(run: Run) -> None:
 
 async def open_attempt(run: Run) -> Attempt:
     """Call the factory, open what it returns, choose the adapter; ends ready to wait for it."""
+    if run.asked < len(run.options.interceptors) and run.cached is None and run.watch.why is None:
+        await ask_before(run)
     watch, state, options = run.watch, run.state, run.options
     started = run.clock.monotonic()
     attempt = Attempt(state.attempt, state.fallback_index, started, feed=_not_bound)
     attempt.tokens_before, attempt.chars_before = state.token_count, state.content_length
     run.attempt = attempt
-    run.attempts += 1
     start_checks(run, attempt)
     resume = run.resuming
     if resume is not None:
@@ -53,17 +60,21 @@ async def open_attempt(run: Run) -> Attempt:
             attempt.matcher = OverlapMatcher(state.content, options.continuation)
     attempt.raw = [] if options.keep_raw else None
     watch.enter()  # an abort or the total deadline that came meanwhile ends it here
+    run.attempts += 1
     run.tell(StreamInitPayload(attempt.number, attempt.fallback_index))
     _arm_timers(run, started)
     attempt.source = Source(None)
-    made = _call(run, resume)
+    cached, run.cached = run.cached, None
+    made = cached.events() if cached is not None else _call(run, attempt, resume)
     await open_source(made, attempt.source)
     watch.task = None
-    _bind(run, attempt, (run.clock.monotonic() - started) * 1000)
+    hint = options.adapter if cached is None else PassthroughAdapter()
+    _bind(run, attempt, hint, (run.clock.monotonic() - started) * 1000)
     timeout = options.timeout
     watch.enter()
     assert timeout is not None
     watch.arm("initial_token", timeout.initial_token, started)
+    watch.gap = timeout.inter_token or INF
     return attempt
 
 
@@ -85,7 +96,7 @@ def _arm_timers(run: Run, started: float) -> None:
         run.watch.arm("initial_token", initial, started)
 
 
-def _call(run: Run, resume: Any) -> Any:
+def _call(run: Run, attempt: Attempt, resume: Any) -> Any:
     factory = run.factory
     info = AttemptInfo(
         attempt=run.state.attempt,
@@ -97,17 +108,15 @@ def _call(run: Run, resume: Any) -> Any:
         state=run.state,
         errors=tuple(run.errors),
         clock=run.clock,
+        stream_id=run.bus.stream_id,
     )
+    attempt.enter_scope(info)
     if not callable(factory):
         return factory  # a single-use source
-    token = _current.set(info)
-    try:
-        return factory(info) if positional(factory) else factory()
-    finally:
-        _current.reset(token)
+    return factory(info) if positional(factory) else factory()
 
 
-def _bind(run: Run, attempt: Attempt, connect_ms: float) -> None:
+def _bind(run: Run, attempt: Attempt, hint: Any, connect_ms: float) -> None:
     """Choose the adapter by the stream, or leave it to the first chunk."""
     source = attempt.source
     assert source is not None
@@ -118,7 +127,8 @@ def _bind(run: Run, attempt: Attempt, connect_ms: float) -> None:
         run.tell(AdapterWrapStartPayload(f"{kind.__module__}.{kind.__qualname__}"))
 
     def ready(adapter: Any, how: str) -> None:
-        items, attempt.decoder = bind(adapter, stream, run.options.adapter_options)
+        given = run.options.adapter_options if hint is run.options.adapter else None
+        items, attempt.decoder = bind(adapter, stream, given)
         if items is not stream:
             source.read(items)  # the adapter wraps the stream in a generator of its own
         attempt.feed = _keeping(attempt) if attempt.raw is not None else attempt.decoder.feed
@@ -131,10 +141,12 @@ def _bind(run: Run, attempt: Attempt, connect_ms: float) -> None:
         run.tell(StreamReadyPayload(attempt.number, attempt.fallback_index, connect_ms))
 
     def first(chunk: Any) -> Any:
+        if chunk is None:
+            return None
         ready(*select_by_chunk(chunk))
         return attempt.feed(chunk)
 
-    chosen = select_adapter(stream, run.options.adapter)
+    chosen = select_adapter(stream, hint)
     if chosen is None:
         attempt.feed = first
     else:

@@ -10,11 +10,13 @@ from typing import Any, Self
 
 from l0.events import Clock
 from l0.stream._callbacks import CALLBACK_KEYWORDS, Callbacks
-from l0.stream._overlap import ContinuationConfig
+from l0.stream._continuation import ContinuationConfig
 from l0.stream._retry import Retry
 from l0.stream._timeout import NO_TIMEOUT, Timeout
 
 Factory = Callable[..., Any]
+
+_HOOKS = ("before", "after", "error")  # what an interceptor may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,14 @@ class Options:
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise TypeError(f"{name} is a function to call; {value!r} is not callable")
+        for index, each in enumerate(self.interceptors):
+            if not any(
+                callable(getattr(each, hook, None)) for hook in ("before", "after", "error")
+            ):
+                raise TypeError(
+                    f"interceptors[{index}] is {each!r}; give objects with a method before, after "
+                    "or error, such as timing_interceptor()"
+                )
         for index, rule in enumerate(self.guardrails):
             if not hasattr(rule, "start") and not hasattr(rule, "check"):
                 raise TypeError(

@@ -8,11 +8,14 @@ linear in what is looked at, and the result doesn't depend on how the text is cu
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Literal
 
+import msgspec
+
+from l0.events import Event, EventType
+from l0.stream._continuation import ContinuationConfig, DeduplicationOptions
 from l0.stream._overlap_text import (
     Ending,
     Folding,
@@ -27,100 +30,6 @@ DecidedBy = Literal["mismatch", "boundary", "restatement", "end"]
 
 _SURE = 16  # characters from which an overlap counts wherever it begins
 _RESTATED = 32  # characters from which agreement with the checkpoint's beginning is no chance
-
-
-@dataclass(frozen=True, slots=True)
-class DeduplicationOptions:
-    """What counts as an overlap between a checkpoint and the text that continues it.
-
-    Args:
-        min_overlap: fewest characters that count.
-        max_overlap: most characters of the checkpoint's end that are compared.
-        case_sensitive: False compares text with its case folded.
-        normalize_whitespace: True compares each run of blanks as one blank.
-        repeats: what to do with an overlap that stands twice in a row at the end of the
-            checkpoint: "keep" takes it for real repetition, "remove" for an overlap.
-
-    Raises:
-        ValueError: a field has a value that makes no sense.
-
-    Example:
-        >>> DeduplicationOptions(min_overlap=4).replace(case_sensitive=False).min_overlap
-        4
-    """
-
-    min_overlap: int = 2
-    max_overlap: int = 500
-    case_sensitive: bool = True
-    normalize_whitespace: bool = False
-    repeats: Literal["keep", "remove"] = "keep"
-
-    def __post_init__(self) -> None:
-        for name in ("min_overlap", "max_overlap"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(
-                    f"DeduplicationOptions.{name} counts characters: a whole number, 1 or more, "
-                    f"not {value!r}"
-                )
-        if self.min_overlap > self.max_overlap:
-            raise ValueError(
-                f"DeduplicationOptions.min_overlap ({self.min_overlap}) is at most max_overlap "
-                f"({self.max_overlap}); raise max_overlap, or set deduplicate=False to remove "
-                "nothing"
-            )
-        _check_flags(self, "case_sensitive", "normalize_whitespace")
-        if self.repeats not in ("keep", "remove"):
-            raise ValueError(
-                f'DeduplicationOptions.repeats is "keep" or "remove", not {self.repeats!r}'
-            )
-
-    def replace(self, **changes: Any) -> Self:
-        """The same options with some fields changed."""
-        return dataclasses.replace(self, **changes)
-
-
-@dataclass(frozen=True, slots=True)
-class ContinuationConfig:
-    """How a broken stream goes on from its last good token; `continuation=True` is the default.
-
-    Args:
-        enabled: False restarts from nothing, as without continuation.
-        deduplicate: drop what the new source repeats. Set False for a source that continues
-            exactly, such as one with assistant prefill.
-        deduplication: what counts as repeated.
-        validate_checkpoint: judge the checkpoint by the guardrails before it is continued.
-        restatement: notice a source that ignored the checkpoint and started over.
-        provider: let a provider that can resume its own response do so first.
-
-    Raises:
-        ValueError: a field has a value that makes no sense.
-
-    Example:
-        >>> ContinuationConfig().replace(deduplicate=False).deduplicate
-        False
-    """
-
-    enabled: bool = True
-    deduplicate: bool = True
-    deduplication: DeduplicationOptions = field(default_factory=DeduplicationOptions)
-    validate_checkpoint: bool = True
-    restatement: bool = True
-    provider: bool = True
-
-    def __post_init__(self) -> None:
-        _check_flags(
-            self, "enabled", "deduplicate", "validate_checkpoint", "restatement", "provider"
-        )
-        if not isinstance(self.deduplication, DeduplicationOptions):
-            raise ValueError(
-                "ContinuationConfig.deduplication is a DeduplicationOptions, "
-                f"not {self.deduplication!r}"
-            )
-
-    def replace(self, **changes: Any) -> Self:
-        """The same configuration with some fields changed."""
-        return dataclasses.replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +85,10 @@ def deduplicate_continuation(
 class OverlapMatcher:
     """Holds back the first text of a resumed source until its overlap is known.
 
-    Feed it the source's items in order: a string is text, anything else waits behind withheld
-    text. What it gives back is due now. Once `decided`, items need not pass through it any more.
-    The text that stands is then `checkpoint[:restated_at]` followed by what was released, which
-    is always the source's text from `overlap_length` on.
+    Feed it the source's items in order: a string or a token event is text, anything else waits
+    behind withheld text. What it gives back is due now. Once `decided`, items need not pass through
+    it any more. The text that stands is then `checkpoint[:restated_at]` followed by what was
+    released, which is always the source's text from `overlap_length` on.
 
     Attributes:
         decided: whether the overlap is known.
@@ -236,23 +145,24 @@ class OverlapMatcher:
         """Take the source's next item; give back the items to release now, in order."""
         if self.decided:
             return [item]
-        if not isinstance(item, str):
+        said = _text(item)
+        if said is None:
             if not self._held:
                 return [item]
             self._held.append(item)
             return []
-        if not item:
+        if not said:
             return []
         self._held.append(item)
-        self._held_chars += len(item)
-        compared = self._folding.fold(item, after_blank=self._blank)
-        self._blank = item[-1].isspace()
+        self._held_chars += len(said)
+        compared = self._folding.fold(said, after_blank=self._blank)
+        self._blank = said[-1].isspace()
         self._ending.follow(compared)
         self._restatement.follow(compared)
         self.withheld_chars = max(self._ending.agreed, self._restatement.agreed)
         if self._ending.alive or self._restatement.alive:
             return []
-        if self._held_chars < self._settle_at and item.isspace():
+        if self._held_chars < self._settle_at and said.isspace():
             return []
         return self._settle(ended=False)
 
@@ -260,9 +170,14 @@ class OverlapMatcher:
         """The source ended: decide on what there is, and give back what was withheld."""
         return [] if self.decided else self._settle(ended=True)
 
+    @property
+    def withheld(self) -> str:
+        """The source's text that is held back now."""
+        return "".join([said for item in self._held if (said := _text(item))])
+
     def _settle(self, *, ended: bool) -> list[Any]:
         """Decide between the readings and release what follows the overlap."""
-        text = "".join([item for item in self._held if isinstance(item, str)])
+        text = self.withheld
         ending, restatement = self._ending, self._restatement
         decided_by: DecidedBy = "mismatch"
         if ending.alive or restatement.alive:
@@ -367,19 +282,23 @@ class OverlapMatcher:
     def _release(self, cut: int) -> list[Any]:
         released: list[Any] = []
         for item in self._held:
-            if isinstance(item, str):
-                rest = item[cut:]
-                cut -= len(item) - len(rest)
-                if rest:
-                    released.append(rest)
-            else:
+            said = _text(item)
+            if said is None:
                 released.append(item)
+                continue
+            rest = said[cut:]
+            cut -= len(said) - len(rest)
+            if rest:
+                text_only = isinstance(item, str)
+                released.append(rest if text_only else msgspec.structs.replace(item, text=rest))
         self._held = []
         return released
 
 
-def _check_flags(options: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(options, name)
-        if not isinstance(value, bool):
-            raise ValueError(f"{type(options).__name__}.{name} is True or False, not {value!r}")
+def _text(item: Any) -> str | None:
+    """The text of an item, None of one that is none."""
+    if isinstance(item, str):
+        return item
+    if isinstance(item, Event) and item.type is EventType.TOKEN:
+        return item.text or ""
+    return None

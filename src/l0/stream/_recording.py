@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l0.events import EventRecorder, get_default_store, open_store
+from l0.events import EventRecorder, get_default_store
 from l0.stream._session import Run
 
 
@@ -11,8 +11,6 @@ def start_recording(run: Run) -> None:
     store = run.options.event_store
     if store is None:
         store = get_default_store()
-    elif isinstance(store, str):
-        store = open_store(store)
     if store is None or store is False:
         return
     run.recorder = EventRecorder(store, redact=run.options.redact)

@@ -38,6 +38,7 @@ from l0.events import (
 from l0.stream._checks import checkpoint_at_failure
 from l0.stream._decide import Ledger, counts_toward_limit, halts, reason_of, refusal
 from l0.stream._finish import close_upstream, tell_aborted, tell_end, tell_usage
+from l0.stream._interceptors import ask_error
 from l0.stream._open import awaited
 from l0.stream._resume import prepare, resumable, tell_resume
 from l0.stream._retry import Retry, RetryContext, delay
@@ -57,6 +58,7 @@ class _Plan:
     found: Classification
     wait: float = 0.0
     retry_after: float | None = None
+    resumable: bool = False  # the failure left text worth going on from
 
 
 async def recover(run: Run, failure: BaseException) -> Event | None:
@@ -64,6 +66,8 @@ async def recover(run: Run, failure: BaseException) -> Event | None:
 
     Raises what ends the run: the failure itself, or AllStreamsExhaustedError.
     """
+    if run.attempt is not None:
+        run.attempt.leave_scope()
     if run.ended:
         raise failure
     while True:
@@ -81,17 +85,16 @@ async def recover(run: Run, failure: BaseException) -> Event | None:
         except (*_ENDINGS, DeadlineError) as again:
             if again is failure:
                 raise
-            failure, run.attempt = again, None
+            failure = again  # what the first failure had still to tell is told on the way out
             continue
         await _give_up(run, failure, plan)
 
 
 async def _stop(run: Run, failure: BaseException) -> None:
     """The run was ended from outside: by an abort, by leaving it, by cancelling its task."""
-    if isinstance(failure, Stopped):
-        source = "user"
-    elif isinstance(failure, GeneratorExit):
-        source = "exit"
+    if isinstance(failure, Stopped | GeneratorExit):
+        user = isinstance(failure, Stopped) or run.watch.why == "abort"
+        source = "user" if user else "exit"
     else:
         source = "cancel"
     await tell_aborted(run, source)
@@ -102,7 +105,7 @@ async def _stop(run: Run, failure: BaseException) -> None:
 
 async def _settle(run: Run, failure: Exception) -> _Plan:
     attempt = run.attempt
-    if isinstance(failure, StreamTimeoutError) and run.watch.elapsed:
+    if isinstance(failure, StreamTimeoutError) and failure is run.watch.fired:
         _tell_timeout(run, failure)
     await close_upstream(run)
     found = _classified(run, failure)
@@ -110,41 +113,50 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
         tell_usage(run, attempt)
     if found.category is ErrorCategory.NETWORK:
         _tell_network(run, failure, found)
+    goes_on = False
     if attempt is not None:
         close_sections(run, attempt, success=False)
-        if resumable(run, found):
+        goes_on = resumable(run, attempt, found)
+        if goes_on:
             checkpoint_at_failure(run, attempt)
         run.attempt = None
     run.errors.append(failure)
     plan = await _decide(run, failure, found)
+    plan.resumable = goes_on
     _tell_error(run, failure, plan)
     return plan
 
 
 def _classified(run: Run, failure: Exception) -> Classification:
-    found, state, attempt = classify(failure), run.state, run.attempt
+    found, attempt = classify(failure), run.attempt
     if found.network_type is NetworkErrorType.CONNECTION_DROPPED and not (
         attempt and attempt.alive
     ):
         found = found.replace(network_type=NetworkErrorType.NO_BYTES)
     if isinstance(failure, Error):
-        failure.context = failure.context.replace(
-            partial_text=state.content,
-            checkpoint=state.checkpoint or None,
-            token_count=state.token_count,
-            content_length=state.content_length,
-            model_retry_count=state.model_retry_count,
-            network_retry_count=state.network_retry_count,
-            fallback_index=state.fallback_index,
-            attempt=state.attempt,
-            stream_id=run.bus.stream_id,
-        )
+        _put_in_context(run, failure)
     return found
+
+
+def _put_in_context(run: Run, failure: Error) -> None:
+    """Tell the error where the run was: what a handler needs, and the id to look up in the log."""
+    state = run.state
+    failure.context = failure.context.replace(
+        partial_text=state.content,
+        checkpoint=state.checkpoint or None,
+        token_count=state.token_count,
+        content_length=state.content_length,
+        model_retry_count=state.model_retry_count,
+        network_retry_count=state.network_retry_count,
+        fallback_index=state.fallback_index,
+        attempt=state.attempt,
+        stream_id=run.bus.stream_id,
+    )
 
 
 def _tell_timeout(run: Run, failure: StreamTimeoutError) -> None:
     kind = timeout_kind(failure)
-    elapsed, run.watch.elapsed = run.watch.elapsed * 1000, 0.0
+    elapsed, run.watch.fired = run.watch.elapsed * 1000, None
     configured = getattr(run.options.timeout, kind, None) or 0.0
     run.tell(TimeoutTriggeredPayload(kind, configured * 1000, elapsed, run.state.token_count))
     run.call(run.callbacks.on_timeout, kind, elapsed)
@@ -343,7 +355,7 @@ async def _fall_back(run: Run, failure: Exception, plan: _Plan) -> Event | None:
 
 async def _go_on(run: Run, plan: _Plan, reason: str) -> Event | None:
     resume = None
-    if resumable(run, plan.found):
+    if plan.resumable:
         resume = await run.watch.limited(prepare(run), "", None)
     if resume is not None:
         tell_resume(run, resume)
@@ -360,11 +372,17 @@ async def _give_up(run: Run, failure: Exception, plan: _Plan) -> None:
             errors=tuple(run.errors),
         )
         final.__cause__ = failure
+        _put_in_context(run, final)
     elif run.attempts > 1 or run.errors:
         failure.add_note(
             f"l0: {run.attempts} attempt{'s' if run.attempts > 1 else ''}, no retry because: "
             f"{plan.reason}; stream {run.bus.stream_id}"
         )
-    run.error = final
+    run.error, cancelled = final, None
+    if run.asked:
+        try:
+            await ask_error(run, final)
+        except asyncio.CancelledError as error:  # the story is told to its end first
+            cancelled = error
     await tell_end(run, "failed", final)
-    raise final
+    raise cancelled or final

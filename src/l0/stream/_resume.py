@@ -8,6 +8,7 @@ from typing import Any
 
 from l0.errors import Classification, ErrorCategory, RetryableErrorType
 from l0.events import ContinuationStartPayload, ResumeStartPayload
+from l0.stream._attempt import Attempt
 from l0.stream._checks import passes
 from l0.stream._open import awaited
 from l0.stream._session import Run
@@ -23,15 +24,12 @@ class Resume:
     prompt: str | None
 
 
-def resumable(run: Run, found: Classification) -> bool:
+def resumable(run: Run, attempt: Attempt, found: Classification) -> bool:
     """Whether this kind of failure leaves text worth going on from.
 
     After bad content, or when a tool call or data was delivered, the next attempt starts fresh.
     """
-    if run.options.continuation is None:
-        return False
-    attempt = run.attempt
-    if attempt is not None and (attempt.tool_calls or attempt.delivered_data):
+    if run.options.continuation is None or attempt.tool_calls or attempt.delivered_data:
         return False
     if found.reason is RetryableErrorType.INCOMPLETE:
         return True

@@ -11,24 +11,29 @@ from collections.abc import AsyncGenerator
 from l0.events import Event, EventType
 from l0.stream._accept import accept, end_of_source
 from l0.stream._checks import attend
-from l0.stream._finish import complete, release
+from l0.stream._finish import complete, conclude, release
+from l0.stream._interceptors import intercept
 from l0.stream._open import begin, open_attempt
 from l0.stream._recover import recover
 from l0.stream._session import Run
-from l0.stream._watchdog import INF, Stopped, current_tasks
+from l0.stream._watchdog import Stopped, current_tasks
 
 
 async def drive(run: Run) -> AsyncGenerator[Event, None]:
     """One turn of the outer loop an attempt, one turn of the inner loop a chunk."""
     state, watch, token, parts = run.state, run.watch, EventType.TOKEN, run.state._parts
     monotonic, loop, tasks = run.clock.monotonic, asyncio.get_running_loop(), current_tasks
-    timeout = run.options.timeout
-    gap = (timeout.inter_token if timeout is not None else None) or INF
+    restart: Event | None = None
     try:
-        await begin(run)
         while True:
             try:
+                if not run.started:
+                    await begin(run)
+                if restart is not None:
+                    run.handed(restart)
+                    yield restart
                 attempt = await open_attempt(run)
+                gap = watch.gap
                 feed, direct, plain = attempt.feed, attempt.direct, attempt.plain
                 length, count = state.content_length, state.token_count
                 async for chunk in attempt.source.items:  # type: ignore[union-attr]
@@ -48,10 +53,15 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                         for event in accept(run, attempt, out):
                             run.handed(event)
                             yield event
+                            if watch.why is not None:
+                                raise watch.verdict()
                         if attempt.complete is not None:
                             break
                         if out is not None:
-                            watch.deadline = monotonic() + gap
+                            now = monotonic()
+                            watch.deadline = now + gap
+                            if state.token_count != count:
+                                state._last_mono = now
                         feed, direct, plain = attempt.feed, attempt.direct, attempt.plain
                         length, count = state.content_length, state.token_count
                     if watch.why is not None:
@@ -62,14 +72,21 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                 for event in end_of_source(run, attempt):
                     run.handed(event)
                     yield event
-                for event in await complete(run, attempt):
+                    if watch.why is not None:
+                        raise watch.verdict()
+                rest = await complete(run, attempt)
+                if rest is None:
+                    for event in await intercept(run, attempt):
+                        run.handed(event)
+                        yield event
+                        if watch.why is not None:
+                            raise watch.verdict()
+                    rest = await conclude(run, attempt)
+                for event in rest:
                     yield event
                 return
             except BaseException as raised:  # whatever it is, the upstream has to be closed
                 restart = await recover(run, watch.translate(raised))
-            if restart is not None:
-                run.handed(restart)
-                yield restart
     except Stopped:
         return
     finally:

@@ -36,7 +36,11 @@ def close_sections(run: Run, attempt: Attempt, *, success: bool) -> None:
 
 def close_chain(run: Run, *, success: bool, reason: str = "", error: str | None = None) -> None:
     """Close the retries and the fallback of the stream in use; `error`: why it failed for good."""
-    retries = run.ledger.retries
+    retries, resume = run.ledger.retries, run.resuming
+    if resume is not None:  # the attempt that was to go on from it never began
+        run.resuming, length = None, run.state.content_length
+        run.tell(ResumeEndPayload(False, len(resume.checkpoint), 0))
+        run.tell(ContinuationEndPayload(False, 0, length))
     if run.retry_open:
         run.retry_open = False
         if error is not None:

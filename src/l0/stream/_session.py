@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from l0.events import (
     fold,
 )
 from l0.events._fold import FOLDS
-from l0.stream._attempt import Attempt
+from l0.stream._attempt import Attempt, current_attempt
 from l0.stream._batch import TokenBatch
 from l0.stream._decide import Ledger
 from l0.stream._options import Options
@@ -70,9 +71,13 @@ class Run:
         self.delivered_other = False  # data, messages, tool calls were handed over
         self.held: list[Event] = []
         self.abort_reason: str | None = None
-        self.abort_told = False
+        self.ending: asyncio.Future[None] | None = None  # the clean-up of an abort, under way
+        self.gone = False  # the generator has ended: nothing more will be handed over
+        self.waiters: list[asyncio.Future[None]] = []  # who wait for that
         self.telemetry: Any = None
         self.raw: list[Any] | None = None
+        self.asked = 0  # how many interceptors were asked before the run
+        self.cached: Any = None  # the CachedResult that is used instead of the next attempt
         self.resuming: Any = None  # the Resume that the next attempt goes on from
 
     # --- telling ---
@@ -136,19 +141,14 @@ class Run:
         None: nothing that was handed over falls away, so the consumer need not know.
         """
         state = self.state
-        kept_tokens, length = 0, 0
-        for part in state._parts:
-            if length >= kept_chars:
-                break
-            length += len(part)
-            kept_tokens += 1
+        standing, falls = _first(state._parts, kept_chars), state.content_length > kept_chars
         shown = state.content_length - self.unshown
         live = not self.validated
         delivered = live and (shown > kept_chars or self.delivered_other)
         self.tell(
             RestartPayload(
                 kept_chars,
-                min(kept_tokens, state.token_count),
+                len(standing),
                 max(0, state.content_length - kept_chars),
                 reason,
                 state.attempt,
@@ -156,6 +156,9 @@ class Run:
                 delivered,
             )
         )
+        if falls:  # the state keeps what stands as one piece; here its tokens are told apart
+            state._parts[:] = standing
+            state._joined_parts = len(standing)
         self.held = _still_standing(self.held, kept_chars)
         self.unshown, self.delivered_other = 0, False
         if not delivered:
@@ -238,7 +241,19 @@ class Run:
             "adapter": _adapter_name(options.adapter),
             "library_version": __version__,
         }
-        return SessionStartPayload(described, parent_id=None)
+        parent = current_attempt()  # of a run whose source this one is, or is part of
+        return SessionStartPayload(described, parent_id=parent.stream_id if parent else None)
+
+
+def _first(parts: list[str], kept_chars: int) -> list[str]:
+    """The tokens of the first `kept_chars` characters, the last one shortened at the cut."""
+    standing, length = [], 0
+    for part in parts:
+        if length >= kept_chars:
+            break
+        standing.append(part[: kept_chars - length])
+        length += len(part)
+    return standing
 
 
 def _still_standing(held: list[Event], kept_chars: int) -> list[Event]:

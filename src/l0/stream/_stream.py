@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
@@ -39,6 +40,7 @@ class Stream:
         self._closer: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
         self._abort_asked = False
+        self._abort_error: StreamAbortedError | None = None
 
     # --- using it ---
 
@@ -49,21 +51,15 @@ class Stream:
         return self
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        generator = self._live()
-        if generator is None and self._generator is None:
-            generator = self._start()
-        return self._over() if generator is None else generator
+        return self._live() or self._over()
 
     async def __anext__(self) -> Event:
-        if self._held is None:
-            self._held = self._live() or (self._start() if self._generator is None else None)
-        if self._held is None:
-            return await anext(self._over())
-        return await anext(self._held)
+        if self._held is None or self._run.gone:
+            self._held = self._live()
+        return await anext(self._held or self._over())
 
     async def __aenter__(self) -> Self:
-        if self._generator is None:
-            self._held = self._start()
+        self._held = self._live()
         return self
 
     async def __aexit__(
@@ -87,63 +83,70 @@ class Stream:
         run = self._run
         if run.outcome == "completed":
             return run.state.content
-        raise self._aborted()
+        raise run.error or self._aborted()
 
     async def aclose(self) -> None:
         """End the run, as leaving `async with` does; after the end it changes nothing."""
-        generator, self._held = self._live(), None
-        if generator is not None:
+        run, generator, self._held = self._run, self._live(start=False), None
+        if not run.started:
+            self._abort_asked = True  # it never will be
+        elif generator is not None and not _running(generator):
             await generator.aclose()
-        elif self._generator is None:
-            self._abort_asked = True
-        if self._closer is not None:
-            await asyncio.wait({self._closer})
+        elif not run.gone:  # another task waits in it
+            run.watch.interrupt("abort")
+        await self._end()
 
     # --- starting ---
 
-    def _start(self) -> AsyncGenerator[Event, None]:
-        run = self._run
-        self._loop = asyncio.get_running_loop()
-        run.started = True
-        if self._abort_asked:
-            run.watch.why = "abort"
-        generator = drive(run)
-        self._generator = weakref.ref(generator)
+    def _live(self, *, start: bool = True) -> AsyncGenerator[Event, None] | None:
+        """The run's generator, begun if it never was; None when there is nothing left to come."""
+        generator = self._generator() if self._generator is not None else None
+        if self._run.gone:
+            return None
+        if generator is None and start and not self._run.started:
+            self._loop = asyncio.get_running_loop()
+            if self._abort_asked:
+                self._run.watch.why = "abort"
+            generator = drive(self._run)
+            self._generator = weakref.ref(generator)
         return generator
-
-    def _live(self) -> AsyncGenerator[Event, None] | None:
-        return self._generator() if self._generator is not None else None
 
     async def _over(self) -> AsyncGenerator[Event, None]:
         """What iterating gives once the run is over: nothing, or its failure again."""
-        if self._closer is not None:
-            await asyncio.wait({self._closer})
-        while not self._run.ended:  # noqa: ASYNC110  left early; its clean-up is on its way
-            await asyncio.sleep(0)
+        await self._end()
         if self._run.error is not None:
             raise self._run.error
         nothing: tuple[Event, ...] = ()
         for event in nothing:
             yield event
 
-    def _aborted(self) -> StreamAbortedError:
+    async def _end(self) -> None:
+        """Wait for the clean-up of a run that was left early."""
         run = self._run
-        if run.error is None:
-            reason = f": {run.abort_reason}" if run.abort_reason else ""
-            state = run.state
-            run.error = StreamAbortedError(
-                f"the stream was {run.outcome or 'aborted'} after {state.token_count} tokens"
-                f"{reason}; `state.content` holds what had come",
-                ErrorContext(
-                    partial_text=state.content,
-                    checkpoint=state.checkpoint or None,
-                    token_count=state.token_count,
-                    content_length=state.content_length,
-                    stream_id=run.bus.stream_id,
-                ),
-            )
-        assert isinstance(run.error, StreamAbortedError)
-        return run.error
+        if self._closer is not None:
+            await asyncio.wait({self._closer})
+        if run.started and not run.gone:
+            run.waiters.append(asyncio.get_running_loop().create_future())
+            await run.waiters[-1]
+
+    def _aborted(self) -> StreamAbortedError:
+        if self._abort_error is not None:
+            return self._abort_error
+        run = self._run
+        reason = f": {run.abort_reason}" if run.abort_reason else ""
+        state = run.state
+        self._abort_error = error = StreamAbortedError(
+            f"the stream was {run.outcome or 'aborted'} after {state.token_count} tokens"
+            f"{reason}; `state.content` holds what had come",
+            ErrorContext(
+                partial_text=state.content,
+                checkpoint=state.checkpoint or None,
+                token_count=state.token_count,
+                content_length=state.content_length,
+                stream_id=run.bus.stream_id,
+            ),
+        )
+        return error
 
     # --- aborting ---
 
@@ -164,24 +167,18 @@ class Stream:
         if running_in(loop):
             self._interrupt()
         else:
-            loop.call_soon_threadsafe(self._interrupt)
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and the run with it
+                loop.call_soon_threadsafe(self._interrupt)
 
     def _interrupt(self) -> None:
-        run, generator = self._run, self._live()
+        run, generator = self._run, self._live(start=False)
         if run.ended:
             return
-        idle = generator is not None and not generator.ag_running  # type: ignore[attr-defined]
-        if not idle or run.watch.task is not None:
-            run.watch.interrupt("abort")  # it waits, or will before it next does
-            return
-        # The consumer holds a token and may never come back: end the run beside it.
-        assert self._loop is not None
-        self._closer = self._loop.create_task(self._close_idle())
-
-    async def _close_idle(self) -> None:
-        run = self._run
-        await tell_aborted(run, "user")
-        run.watch.why = "abort"
+        run.watch.interrupt("abort")  # ends the wait, or the next one
+        if run.started and generator is not None and not _running(generator):
+            # The consumer holds a token and may never come back: end the run beside it.
+            assert self._loop is not None
+            self._closer = self._loop.create_task(tell_aborted(run, "user"))
 
     # --- reading what is known ---
 
@@ -272,6 +269,12 @@ class Stream:
         state = self._run.state
         status = self._run.outcome or state.phase.value
         return f"<Stream {self.stream_id} {status}, {state.token_count} tokens>"
+
+
+def _running(generator: AsyncGenerator[Event, None]) -> bool:
+    """Whether a task is in it, rather than its consumer."""
+    running: bool = generator.ag_running  # type: ignore[attr-defined]  # typeshed has it elsewhere
+    return running
 
 
 async def consume_stream(source: Any) -> str:

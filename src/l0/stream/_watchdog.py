@@ -8,6 +8,7 @@ that cancellation back; a cancellation from outside, also one that coincides, st
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import sys
 from collections.abc import Awaitable
@@ -69,8 +70,12 @@ class Watchdog:
         "_handle",
         "_lag",
         "baseline",
+        "cancelled",
         "deadline",
+        "deferred",
         "elapsed",
+        "fired",
+        "gap",
         "kind",
         "limit",
         "stray",
@@ -87,15 +92,19 @@ class Watchdog:
         self._armed = INF
         self.task: asyncio.Task[Any] | None = None  # the task that waits for the upstream now
         self.baseline = 0  # its cancellation requests when the wait began
+        self.cancelled: asyncio.Task[Any] | None = None  # what an interruption has cancelled
         self.deadline = INF
         self.total = INF
         self.total_limit = 0.0
         self.total_started = 0.0
+        self.gap = INF  # seconds between two signs of life, read by the loop
         self.kind = ""
         self.limit = 0.0
         self._lag = 0.0
         self.why: str | None = None
+        self.deferred: str | None = None  # an interruption that came while the upstream closes
         self.elapsed = 0.0
+        self.fired: Exception | None = None  # the timeout of our own that was raised last
         self.stray = False  # our cancellation may still be on its way
 
     # --- deadlines ---
@@ -142,12 +151,16 @@ class Watchdog:
 
     def interrupt(self, why: str) -> None:
         """End the present wait, or the next one if nothing waits."""
+        if self.kind == "close" != why:
+            self.deferred = why  # closing has a limit of its own, and is not cut short
+            return
         self.why = why
         now = self._clock.monotonic()
         # The loop stores only deadlines, so the wait began one limit before its own.
         since = self.total_started if why == "total" else self.deadline - self.limit - self._lag
         self.elapsed = max(0.0, now - since)
-        if self.task is not None:
+        if self.task is not None and self.cancelled is None:
+            self.cancelled = self.task
             self.task.cancel()
 
     def enter(self) -> None:
@@ -164,17 +177,23 @@ class Watchdog:
     def verdict(self) -> Exception:
         """What an interruption means, as an exception."""
         why, self.why = self.why, None
+        task, self.cancelled = self.cancelled, None
+        if task is not None:  # the source went on in spite of it, or has not seen it yet
+            task.uncancel()
+            self.stray = True
         if why in _ERRORS:
             limit = self.total_limit if why == "total" else self.limit
-            return _ERRORS[why](
+            self.fired = _ERRORS[why](
                 f"{_PHRASES[why]} within {limit:g} s (waited {self.elapsed:.3f} s); "
                 f"raise Timeout({why}=…) if the model needs longer"
             )
+            return self.fired
         return Stopped(why)
 
     def translate(self, raised: BaseException) -> BaseException:
         """Our own cancellation becomes what it means; everything else stays what it is."""
-        task, self.task = self.task, None
+        self.task = None
+        task, self.cancelled = self.cancelled, None
         if self.why is None or task is None:
             return raised
         outer = task.uncancel() > self.baseline
@@ -204,7 +223,12 @@ class Watchdog:
     async def limited(self, awaitable: Awaitable[T], kind: str, limit: float | None) -> T:
         """Await something under a deadline of its own, in this task; the outer one comes back."""
         before = (self.kind, self.limit, self.deadline)
-        self.enter()
+        try:
+            self.enter()
+        except BaseException:
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()  # it will never be awaited, and nothing should warn about that
+            raise
         self.arm(kind, limit)
         try:
             return await awaitable

@@ -1,0 +1,75 @@
+"""The watches that take judged text in blocks at fixed offsets, so that few calls do much."""
+
+from __future__ import annotations
+
+from l0.guardrails._drift_config import DriftConfig
+from l0.guardrails._drift_entropy import EntropyWatch
+from l0.guardrails._drift_repetition import RepetitionWatch
+from l0.guardrails._drift_windows import WindowWatch
+
+BLOCK = 200
+
+Drifts = dict[str, str]
+"""Kinds of drift, each with a word on it."""
+
+
+class BlockWatch:
+    """Repetition, entropy, tone and markdown of the judged text, block by block."""
+
+    __slots__ = ("_entropy", "_repetition", "_windows")
+
+    def __init__(self, config: DriftConfig) -> None:
+        size = config.sliding_window_size
+        tone, markdown = config.detect_tone_shift, config.detect_markdown_collapse
+        self._repetition = (
+            RepetitionWatch(config.repetition_threshold, size) if config.detect_repetition else None
+        )
+        self._entropy = (
+            EntropyWatch(config.entropy_window, config.entropy_threshold)
+            if config.detect_entropy_spike
+            else None
+        )
+        self._windows = (
+            WindowWatch(size, tone=tone, markdown=markdown) if tone or markdown else None
+        )
+
+    @property
+    def entropy_mean(self) -> float:
+        """Bits a character, so far."""
+        return self._entropy.mean if self._entropy else 0.0
+
+    def fence(self, ahead: int) -> None:
+        """A fence begins so many characters after the text fed."""
+        if self._windows:
+            self._windows.fence(ahead)
+
+    def feed(self, block: str) -> Drifts | None:
+        """The kinds of drift that the block shows."""
+        drifts: Drifts | None = None
+        if self._repetition and (what := self._repetition.feed(block)):
+            drifts = {"repetition": what}
+        if self._entropy and self._entropy.feed(block):
+            drifts = {**(drifts or {}), "entropy_spike": "noise"}
+        if self._windows:
+            shifted, stopped = self._windows.feed(block)
+            if shifted or stopped:
+                drifts = {**(drifts or {}), **_manner(shifted, stopped)}
+        return drifts
+
+    def finish(self) -> Drifts:
+        """The kinds of drift that the end of the text shows."""
+        drifts: Drifts = {}
+        if self._repetition and (what := self._repetition.finish()):
+            drifts["repetition"] = what
+        if self._windows:
+            drifts |= _manner(*self._windows.finish())
+        return drifts
+
+
+def _manner(shifted: bool, stopped: bool) -> Drifts:
+    drifts: Drifts = {}
+    if shifted:
+        drifts["tone_shift"] = "between formal and informal"
+    if stopped:
+        drifts["markdown_collapse"] = "markdown stopped"
+    return drifts

@@ -1,0 +1,461 @@
+"""No secret reaches a store's bytes, however it is cut; ordinary text stays what it was."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+import uuid
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from l0.errors._secrets import PATTERNS
+from l0.events import (
+    Event,
+    EventBus,
+    EventRecorder,
+    EventType,
+    InMemoryEventStore,
+    JsonlEventStore,
+    Log,
+    Redactor,
+    SQLiteEventStore,
+    ToolCall,
+    replay,
+    verify,
+)
+from l0.events._redact import has_hint
+from l0.events._redact_tokens import KINDS
+
+_LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+PEM = "-----BEGIN PRIVATE KEY-----\n" + f"{_LINE}\n" * 3 + "-----END PRIVATE KEY-----"
+LONG_PEM = PEM.replace(f"{_LINE}\n" * 3, f"{_LINE}\n" * 26).replace("PRIVATE", "RSA PRIVATE")
+
+SECRETS = {
+    "sk": "sk-abcDEF123ghiJKL456mnoPQR789",
+    "sk-ant": "sk-ant-api03-Zk9_dE-fG7hIj4kLmNoPqRsTuVwXyZ",
+    "aws": "AKIAIOSFODNN7EXAMPLE",
+    "github": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "github_pat": "github_pat_11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789",
+    "slack": "xoxb-123456789012-abcdefGHIJKL",
+    "google": "AIzaSyD-1234567890abcdefghijklmnopqrstuv",
+    "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+    "bearer": "mF_9.B5f-4.1JqM0a1b2c3d4e5f",
+    "authorization": "dXNlcjpodW50ZXIy",
+    "pem": PEM,
+    "url": "ada:lovelace99",
+}
+AROUND = {
+    "bearer": ("sent Bearer ", " to it"),
+    "authorization": ("Authorization: Basic ", "\r\nHost: x"),
+    "url": ("see https://", "@example.org/x?a=1"),
+}
+
+
+# What everybody knows of a secret; if it comes in a batch of its own it may stay.
+PUBLIC = {
+    "sk": "sk-",
+    "sk-ant": "sk-",
+    "aws": "AKIA",
+    "github": "ghp_",
+    "github_pat": "github_pat_",
+    "slack": "xoxb-",
+    "google": "AIza",
+    "jwt": "eyJ",
+    "bearer": "",
+    "authorization": "Basic ",
+    "pem": "-----BEGIN PRIVATE KEY-----",
+    "url": "ada:",
+}
+
+
+def expected(name):
+    """The text as it may be stored: redacted as a whole, with a public beginning kept at most."""
+    before, after = around(name)
+    whole = Redactor().text(before + SECRETS[name] + after)
+    public = PUBLIC[name]
+    return {whole.replace("[redacted]", public[:n] + "[redacted]") for n in range(len(public) + 1)}
+
+
+def around(name):
+    return AROUND.get(name, ("the key is ", ", keep it. More text follows here."))
+
+
+def tokens_of(text, cuts):
+    edges = [0, *sorted({c for c in cuts if 0 < c < len(text)}), len(text)]
+    return [text[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def record(tokens, batch=3, between=None, redact=True):
+    """The log of a run of these tokens; `between` is emitted after that many batches."""
+    log = Log(redact=redact)
+    bus = EventBus(stream_id="run")
+    log.attach(bus)
+    for number, at in enumerate(range(0, len(tokens), batch)):
+        part = tokens[at : at + batch]
+        bus.emit("TOKENS", start=at, texts=part, offsets_us=[7 * i for i in range(len(part))])
+        if number == between:
+            bus.emit("TOOL_START", tool_name="x", tool_call_id="y")
+    bus.emit("STREAM_FINISHED", attempt=1, event_count=1, token_count=1, duration_ms=1.0)
+    return log
+
+
+def text_of(log):
+    records = log.records(types=["TOKENS"])
+    return "".join(text for record in records for text in record.data["texts"])
+
+
+def test_every_known_shape_has_a_way_of_beginning():
+    assert set(KINDS) == set(PATTERNS)
+    for name, kind in KINDS.items():
+        assert all(has_hint(f"x {hint} x") for hint in kind.hints), name
+    for name, secret in SECRETS.items():
+        before, after = around(name)
+        assert has_hint((before + secret + after).casefold()), name
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_the_bait_is_a_secret(name):
+    before, after = around(name)
+    assert SECRETS[name] not in Redactor().text(before + SECRETS[name] + after)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_secret_cut_anywhere_is_replaced_in_its_first_token(name, data):
+    before, after = around(name)
+    text = before + SECRETS[name] + after
+    cuts = data.draw(st.lists(st.integers(1, len(text)), max_size=60))
+    batch = data.draw(st.integers(1, 9))
+    tokens = tokens_of(text, cuts)
+    log = record(tokens, batch)
+    assert text_of(log) in expected(name)
+    stored = [t for r in log.records(types=["TOKENS"]) for t in r.data["texts"]]
+    assert len(stored) == len(tokens), "boundaries stay"
+    for was, now in zip(tokens, stored, strict=True):
+        assert "[redacted]" in now or was.startswith(now) or was.endswith(now)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_one_character_tokens_and_batches_hide_no_secret(name):
+    before, after = around(name)
+    text = before + SECRETS[name] + after
+    assert text_of(record(list(text), batch=1)) in expected(name)
+
+
+def body_of(name):
+    """What is secret in a secret: without the header everybody knows."""
+    secret = SECRETS[name]
+    if name == "jwt":
+        return secret.partition(".")[2]
+    return secret.split("-----")[2] if name == "pem" else secret
+
+
+def leaks(name, text, length=12):
+    body = body_of(name)
+    return [
+        body[i : i + length] for i in range(len(body) - length + 1) if body[i:][:length] in text
+    ]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_record_that_forces_the_text_out_forces_no_secret_out(name, data):
+    before, after = around(name)
+    text = before + SECRETS[name] + after
+    cuts = data.draw(st.lists(st.integers(1, len(text)), max_size=60))
+    batch = data.draw(st.integers(1, 4))
+    between = data.draw(st.integers(0, 30))
+    stored = text_of(record(tokens_of(text, cuts), batch, between))
+    assert leaks(name, stored) == []
+    assert stored.startswith(before[:4])
+    assert stored.endswith(after[-6:])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_key_longer_than_what_is_held_back_is_redacted_to_its_end(data):
+    text = "here: " + LONG_PEM + "\nand so on."
+    cuts = data.draw(st.lists(st.integers(1, len(text)), max_size=80))
+    batch, between = data.draw(st.integers(1, 9)), data.draw(st.none() | st.integers(0, 20))
+    stored = text_of(record(tokens_of(text, cuts), batch, between))
+    assert _LINE[:12] not in stored
+    assert _LINE[20:32] not in stored
+    assert stored.startswith("here: ")
+    assert stored.endswith("\nand so on.")
+
+
+def test_two_secrets_in_one_text_and_in_one_token():
+    a, b = SECRETS["sk"], SECRETS["github"]
+    text = f"{a} {b}"
+    assert text_of(record([text])) == "[redacted] [redacted]"
+    assert text_of(record(list(text), 5)) == "[redacted] [redacted]"
+
+
+ORDINARY = [
+    str(uuid.UUID(int=2**127 + 12345)),
+    hashlib.sha256(b"x").hexdigest(),
+    hashlib.sha1(b"x").hexdigest(),
+    base64.b64encode(hashlib.sha512(b"y").digest()).decode(),
+    base64.urlsafe_b64encode(hashlib.sha512(b"y").digest()).decode(),
+    "data:image/png;base64," + base64.b64encode(bytes(range(200))).decode(),
+    "eyJ" + base64.b64encode(b'"name": "plain JSON", "n": 1').decode(),
+    "task-oriented risk-averse sk-learn asking-for-a-friend whisky-sk-whisky",
+    "http://localhost:8080/path?x=1#y and https://example.org/a:b@c",
+    "the bearer of bad news; Bearer token; bearer authentication",
+    "time 12:30:45, ratio 3:4, a@b.example, user@host",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "def f(x): return {'key': x, \"token_count\": 3}",
+    "AKIMBO ASIATIC ghosts gh-pages xoxo AIz eyJ. sk- ://:@",
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_text_is_recorded_as_it_is(text):
+    text = f"Well: {text} . Done."
+    assert Redactor().text(text) == text
+    for batch in (1, 2, 7, 64):
+        for size in (1, 3, 8, 1000):
+            log = record([text[i : i + size] for i in range(0, len(text), size)], batch)
+            assert text_of(log) == text
+            assert not any(r.changed for r in log.records())
+
+
+PIECES = [
+    *(value for name, value in SECRETS.items() if name != "pem"),
+    *(public for public in PUBLIC.values() if public),
+    *(
+        "sk-a",
+        "AKIA12",
+        "ghp_ab",
+        "eyJabc.def",
+        "Bearer ",
+        "bearer",
+        "Authorization: Basic ",
+        "://",
+    ),
+    *("a:b", "@", " ", "\n", ".", "-----", "-----END PRIVATE KEY-----\n", "word", "7", "é😀", PEM),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.data())
+def test_tokens_are_redacted_as_the_whole_text_would_be(pieces, data):
+    """Whatever the text, streaming it hides what searching it as a whole hides, and no more."""
+    text = "".join(pieces)
+    cuts = data.draw(st.lists(st.integers(1, max(1, len(text))), max_size=60))
+    stored = text_of(record(tokens_of(text, cuts), data.draw(st.integers(1, 6)))) if text else ""
+    whole = text_of(record([text])) if text else ""
+    if whole == text:
+        assert stored == text
+    for name in SECRETS:
+        if not leaks(name, whole):
+            assert leaks(name, stored) == []
+    assert len(re.sub(r"\[redacted\]", "", stored)) <= len(
+        re.sub(r"\[redacted\]", "", whole)
+    ) + 30 * stored.count("[redacted]")
+
+
+# --- payloads and meta ------------------------------------------------------------------------
+
+BAIT = "hunter2-very-secret"
+
+
+def test_values_under_secret_names_go_whatever_their_spelling_and_depth():
+    redactor = Redactor()
+    names = ("api_key", "Api-Key", "APIKEY", "X-API-Key", "Authorization", "Set-Cookie", "id_token")
+    for name in names:
+        value = {"a": [{"headers": {name: BAIT, "count": 3}}]}
+        clean = redactor.value(value)
+        assert BAIT not in json.dumps(clean)
+        assert clean["a"][0]["headers"]["count"] == 3
+    for kept in ({"token_count": 5}, {"tokens": ["a"]}, {"password": None}, {"secret": False}):
+        assert redactor.value(kept) is kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"password": "%s"}',
+        '{"a": {"api_key":"%s", "b": 1}}',
+        'failed with {"client_secret": "%s"} in it',
+        "headers={'x-api-key': '%s', 'a': 'b'}",
+        'he said {\\"secret\\": \\"%s\\"} twice',
+        '["unfinished {\\"password\\":\\"%s',
+        '{"secret": {"deep": ["%s"]}}',
+    ],
+)
+def test_json_inside_a_string_is_read_too(text):
+    told = Redactor().text(text % BAIT) if text[0] not in "{[" else Redactor().value(text % BAIT)
+    if not text.endswith("%s"):  # an open string can't be told from any other text
+        assert BAIT not in told
+        assert "[redacted]" in told
+
+
+def test_own_names_and_patterns_are_added_to_the_known_ones():
+    redactor = Redactor(keys=["pin"], patterns=[r"ticket-\d+"], replacement="***")
+    assert redactor.value({"PIN": 1234, "note": "ticket-99 sk"}) == {"PIN": "***", "note": "*** sk"}
+    only = Redactor(patterns=[r"ticket-\d+"], defaults=False)
+    assert only.value({"password": "x"}) == {"password": "x"}
+    with pytest.raises(ValueError, match="no regular expression"):
+        Redactor(patterns=["("])
+    with pytest.raises(ValueError, match="empty"):
+        Redactor(patterns=["a*"])
+    with pytest.raises(TypeError, match=r"write \[\.\.\.\]"):
+        Redactor(patterns="abc")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 60), max_size=30), st.integers(1, 5))
+def test_own_patterns_are_found_across_tokens_spaces_included(cuts, batch):
+    redactor = Redactor(patterns=[r"\d{4} \d{4} \d{4} \d{4}"], reach=19)
+    text = "card 4242 4242 4242 4242 ends here, and 4242 4242 is none"
+    stored = text_of(record(tokens_of(text, cuts), batch, redact=redactor))
+    assert stored == "card [redacted] ends here, and 4242 4242 is none"
+
+
+async def story(store, redact=True):
+    """A run with a secret in each place where one can be."""
+    sk, jwt = SECRETS["sk"], SECRETS["jwt"]
+    meta = {"user": "ada", "headers": {"Authorization": f"Bearer {BAIT}1"}, "note": sk}
+    bus = EventBus(meta=meta, stream_id="run")
+    recorder = EventRecorder(store, redact=redact)
+    recorder.attach(bus)
+    bus.emit("SESSION_START", options={"deliver": "live", "api_key": BAIT})
+    bus.emit("STREAM_INIT", attempt=1, fallback_index=0)
+    half = len(sk) // 2
+    bus.emit("TOKENS", start=0, texts=["key ", sk[:half]], offsets_us=[0, 5])
+    bus.emit("TOKENS", start=2, texts=[sk[half:], " end"], offsets_us=[0, 5])
+    call = ToolCall("1", "login", {"password": BAIT}, json.dumps({"password": BAIT}))
+    bus.emit("STREAM_EVENT", event=Event(EventType.TOOL_CALL, tool_call=call))
+    for piece in (jwt[:30], jwt[30:60], jwt[60:], " thought"):
+        message = Event(EventType.MESSAGE, piece, data={"role": "assistant", "kind": "reasoning"})
+        bus.emit("STREAM_EVENT", event=message)
+    bus.emit("TOOL_RESULT", tool_name="x", tool_call_id="1", result=f"secret={sk}")
+    error = f'401: {{"api_key": "{BAIT}"}} for https://ada:{BAIT}@example.org'
+    bus.emit("FALLBACK_START", from_index=0, to_index=1, reason=error)
+    bus.emit("SESSION_END", outcome="aborted", duration_ms=1.0)
+    await recorder.close()
+    assert recorder.error is None
+
+
+async def test_no_secret_is_in_any_stores_bytes_and_the_chain_is_whole(tmp_path):
+    stores = [
+        InMemoryEventStore(),
+        SQLiteEventStore(tmp_path / "runs.db"),
+        JsonlEventStore(tmp_path / "runs"),
+    ]
+    for store in stores:
+        await story(store)
+        assert (await verify(store, "run")).ok
+        lived = await replay(store, "run")
+        assert lived.redacted
+        assert lived.state.content == "key [redacted] end"
+        assert lived.state.tool_calls[0].arguments == {"password": "[redacted]"}
+        assert lived.meta["headers"] == {"Authorization": "[redacted]"}
+        rows = await store.stored_rows("run")
+        stored = b"".join(r if isinstance(r, bytes) else repr(r).encode() for r in rows)
+        _check_clean(stored)
+        await store.close()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            _check_clean(path.read_bytes())
+
+
+def _check_clean(stored):
+    for secret in (BAIT.encode(), *(SECRETS[n].encode() for n in ("sk", "jwt"))):
+        assert secret not in stored
+        assert secret[len(secret) // 2 :] not in stored
+
+
+async def test_without_redaction_everything_is_recorded_as_it_was():
+    store = InMemoryEventStore()
+    await story(store, redact=False)
+    lived = await replay(store, "run")
+    assert lived.state.content == f"key {SECRETS['sk']} end"
+    assert not lived.changes
+
+
+def test_exporters_get_payloads_and_events_without_secrets():
+    redactor = Redactor()
+    seen = []
+    bus = EventBus(seen.append, {"password": BAIT, "n": (1, 2)})
+    bus.emit("FALLBACK_START", from_index=0, to_index=1, reason=f"sk-{'a1' * 12}")
+    bus.emit("FALLBACK_START", from_index=0, to_index=1, reason="plain")
+    clean = redactor.event(seen[0])
+    assert clean["reason"] == "[redacted]"
+    assert clean.meta["password"] == "[redacted]"
+    assert seen[0].meta["password"] == BAIT
+    assert redactor.payload(seen[1].payload) is seen[1].payload
+    without = EventBus(seen.append)
+    without.emit("FALLBACK_START", from_index=0, to_index=1, reason="plain")
+    assert redactor.event(seen[2]) is seen[2]
+
+
+# --- restarts -----------------------------------------------------------------------------------
+
+
+def restarted(first, kept, second, checkpoint=None):
+    """The log of a text that is cut back to `kept` characters and goes on."""
+    log = Log()
+    bus = EventBus(stream_id="run")
+    log.attach(bus)
+    bus.emit("TOKENS", start=0, texts=first, offsets_us=[0] * len(first))
+    if checkpoint is not None:
+        bus.emit(
+            "RESUME_START",
+            checkpoint=checkpoint,
+            checkpoint_length=len(checkpoint),
+            token_count=1,
+            prompt=f"Go on: {checkpoint}",
+        )
+    discarded = sum(map(len, first)) - kept
+    bus.emit(
+        "RESTART",
+        kept_chars=kept,
+        kept_tokens=len(first) if not discarded else 1,
+        discarded_chars=discarded,
+        reason="network_error",
+        attempt=2,
+        fallback_index=0,
+        delivered=bool(discarded),
+    )
+    bus.emit("TOKENS", start=len(first), texts=second, offsets_us=[0] * len(second))
+    bus.emit("STREAM_FINISHED", attempt=1, event_count=1, token_count=1, duration_ms=1.0)
+    return log
+
+
+async def test_a_secret_that_a_resumed_attempt_completes_is_redacted():
+    sk = SECRETS["sk"]
+    for cut in range(1, len(sk)):
+        text = "key " + sk[:cut]
+        log = restarted(["key ", sk[:cut]], len(text), [sk[cut:], " end"], text)
+        stored = b"".join(repr(row).encode() for row in await log.stored_rows("run"))
+        assert leaks("sk", stored.decode()) == [], f"cut at {cut}"
+        lived = await replay(log)
+        assert lived.state.content.endswith(" end")
+
+
+async def test_a_restart_behind_a_redacted_secret_cuts_the_stored_text_where_it_cut_the_real_one():
+    sk = SECRETS["sk"]
+    text = f"key {sk} is good. Bad."
+    kept = len(text) - len(" Bad.")
+    log = restarted([text], kept, [" Better."])
+    lived = await replay(log)
+    assert lived.state.content == "key [redacted] is good. Better."
+    inside = restarted([text], 10, ["!"])
+    lived = await replay(inside)
+    assert lived.state.content == "key [redacted]!"
+    gone = restarted([text], 0, [sk, " again"])
+    assert (await replay(gone)).state.content == "[redacted] again"
+
+
+async def test_text_that_was_cut_back_into_the_start_of_a_secret_may_complete_it():
+    log = restarted(["Say sk-abcDEF12 twice"], len("Say sk-abcDEF12"), ["3ghiJKL456mno", " ok"])
+    assert "3ghiJKL456" not in (await replay(log)).state.content

@@ -1,0 +1,430 @@
+"""A recorded run, lived through again, is the run: its events, its state, its pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import l0
+from l0.errors import StoreError, StreamAbortedError
+from l0.events import (
+    ContentType,
+    DataPayload,
+    Event,
+    EventBus,
+    EventType,
+    InMemoryEventStore,
+    Log,
+    Usage,
+    compare_replays,
+    replay,
+    replay_source,
+)
+from l0.guardrails import custom_pattern_rule
+from l0.testing import ScriptedModel, VirtualClock, end, fail, http_error, progress, stall, tool
+from l0.testing._check_store import records_of_run
+
+WORDS = ["The ", "quick ", "brown ", "fox ", "bad ", "fatal ", "s", "é😀", "\n", "jumps "]
+
+
+def message(text):
+    return Event(EventType.MESSAGE, text, data={"role": "assistant", "kind": "reasoning"})
+
+
+def data():
+    payload = DataPayload(ContentType.IMAGE, data=b"\x00\xff", metadata={"width": 2})
+    return Event(EventType.DATA, payload=payload)
+
+
+def step(rng, clean):
+    roll = rng.random()
+    if roll < 0.75:
+        return rng.choice([w for w in WORDS if not clean or w not in ("bad ", "fatal ")])
+    if roll < 0.82:
+        return stall(rng.choice([0.01, 1.5]))
+    if roll < 0.9:
+        return progress(rng.randrange(100))
+    if roll < 0.94:
+        return message("hm")
+    if roll < 0.97:
+        return tool(f"c{rng.randrange(9)}", "f", {"a": rng.randrange(9)}, index=rng.randrange(3))
+    return data()
+
+
+def attempt(rng, last):
+    steps = [step(rng, last) for _ in range(rng.randrange(1, 14))]
+    if last:
+        return [*steps, "end.", end("stop", Usage(3, 4))]
+    ending = rng.randrange(8)
+    if ending < 3:
+        steps.append(fail(rng.choice([ConnectionResetError("gone"), OSError("x")])))
+    elif ending == 3:
+        steps.append(fail(http_error(rng.choice([429, 500, 503]), retry_after=2)))
+    elif ending == 4:
+        steps.append(stall(100))
+    elif ending == 5:
+        steps = [" ", end("length")]
+    elif ending == 6:
+        steps.append(fail(ValueError("broken")))
+    return steps
+
+
+def story(seed):
+    """Scripts and options of a run that goes wrong in many ways."""
+    rng = random.Random(seed)
+    shown = "".join(rng.choice(WORDS[:4]) for _ in range(12))
+    attempts = [attempt(rng, last=False) for _ in range(rng.randrange(0, 4))]
+    if rng.random() < 0.3:  # a source that starts over, as some do
+        attempts = [
+            [shown, fail(ConnectionResetError("gone"))],
+            [shown[:-3], "else", *(attempts or [[]])[0]],
+        ]
+    attempts.append(attempt(rng, last=True))
+    fallbacks = [[attempt(rng, last=rng.random() < 0.7) for _ in range(4)]]
+    options = {
+        "retry": l0.Retry(attempts=rng.randrange(3), max_retries=4, base_delay=0.5),
+        "continuation": rng.random() < 0.6,
+        "deliver": rng.choice(["live", "live", "validated"]),
+        "check_intervals": l0.CheckIntervals(*(rng.randrange(4) for _ in range(3))),
+        "on_incomplete": rng.choice(["accept", "retry"]),
+        "guardrails": [
+            custom_pattern_rule([r"bad "], "no bad words", name="bad"),
+            custom_pattern_rule([r"fatal "], "never", severity="fatal", name="fatal"),
+        ]
+        if rng.random() < 0.7
+        else [],
+        "drift": rng.random() < 0.3,
+        "timeout": l0.Timeout(initial_token=5, inter_token=5),
+        "meta": {"seed": seed},
+        "buffer_tool_calls": False,
+    }
+    return attempts, fallbacks if rng.random() < 0.5 else [], options
+
+
+async def live(attempts, fallbacks, options, **more):
+    """Run a story; gives the stream, what the consumer got and when, and the log of it."""
+    clock, log = VirtualClock(), Log(detail="normal")
+    stream = l0.run(
+        ScriptedModel(*attempts),
+        fallbacks=[ScriptedModel(*scripts) for scripts in fallbacks],
+        clock=clock,
+        on_event=log,
+        random=random.Random(1).random,
+        **options,
+        **more,
+    )
+    got = []
+    with contextlib.suppress(Exception):
+        async for event in stream:
+            got.append((clock.time(), event, stream.state.snapshot()))
+    return stream, got, log
+
+
+def gaps(times):
+    return [after - before for before, after in itertools.pairwise(times)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**9))
+def test_the_replay_of_any_run_equals_the_run(seed):
+    async def check():
+        attempts, fallbacks, options = story(seed)
+        stream, got, log = await live(attempts, fallbacks, options)
+        clock = VirtualClock()
+        again = replay(log, speed=1.0, clock=clock)
+        times, states, events = [], [], []
+        async for event in again:
+            times.append(clock.time())
+            events.append(event)
+            states.append(again.state.snapshot())
+        assert events == [event for _, event, _ in got]
+        assert again.state == stream.state
+        assert again.outcome == stream.summary().outcome
+        assert again.meta == {"seed": seed}
+        assert not again.changes
+        if options["deliver"] == "live":
+            assert states == [state for _, _, state in got]
+            assert gaps(times) == pytest.approx(gaps([t for t, _, _ in got]), abs=1e-5)
+        assert (await replay(log)).state == stream.state
+
+    asyncio.run(check())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**9))
+def test_a_recorded_run_lives_through_the_same_story_as_a_source(seed):
+    async def check():
+        attempts, fallbacks, options = story(seed)
+        if options["continuation"]:  # what is withheld when a rule stops it is not in the record
+            options.update(guardrails=[], drift=False)
+        _, _, log = await live(attempts, fallbacks, options)
+        clock, second = VirtualClock(), Log(detail="normal")
+        factory = replay_source(log, speed=1.0, clock=clock)
+        stream = l0.run(
+            factory,
+            fallbacks=[factory] * len(fallbacks),
+            clock=clock,
+            on_event=second,
+            random=random.Random(1).random,
+            **options,
+        )
+        with contextlib.suppress(Exception):
+            await stream.read()
+        found = await compare_replays(log, second)
+        assert found.identical, found.differences
+
+    asyncio.run(check())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9), st.integers(0, 60))
+def test_the_replay_of_a_run_that_was_killed_is_its_beginning(seed, last):
+    """Wherever the record ends, also between two attempts: nothing runs together."""
+
+    async def check():
+        attempts, fallbacks, options = story(seed)
+        _, got, log = await live(attempts, fallbacks, {**options, "deliver": "live"})
+        records = log.records()[: last + 1]
+        cut = replay(records)
+        events, states = [], []
+        async for event in cut:
+            events.append(event)
+            states.append(cut.state.snapshot())
+        # Of the last token a cut record may not say yet that it failed its check.
+        known = max(0, len(events) - 1)
+        assert events[:known] == [event for _, event, _ in got][:known]
+        assert states[:known] == [state for _, _, state in got][:known]
+        exact = [event async for event in replay(log, to_seq=last)]
+        assert exact == [event for _, event, _ in got][: len(exact)]
+        assert exact in (events, events[:-1])
+        ended = any(record.type == "SESSION_END" for record in records)
+        assert (cut.outcome == "unfinished") == (not ended)
+        assert (await replay(log, to_seq=last)).state == cut.state
+
+    asyncio.run(check())
+
+
+# --- by hand ----------------------------------------------------------------------------------
+
+
+def told(*payloads, meta=None):
+    """The log of a run that tells these events: (type, fields)."""
+    log = Log()
+    bus = EventBus(meta=meta, stream_id="run")
+    log.attach(bus)
+    for type_, fields in payloads:
+        bus.emit(type_, **fields)
+    log.finish()
+    return log
+
+
+def tokens(start, *texts):
+    return ("TOKENS", {"start": start, "texts": list(texts), "offsets_us": [0] * len(texts)})
+
+
+def begin(**options):
+    return ("SESSION_START", {"options": options})
+
+
+INIT = ("STREAM_INIT", {"attempt": 1, "fallback_index": 0})
+PASSED = ("FINALIZATION_END", {"passed": True, "duration_ms": 0.0})
+FINISHED = (
+    "STREAM_FINISHED",
+    {"attempt": 1, "event_count": 1, "token_count": 1, "duration_ms": 0.0, "finish_reason": "stop"},
+)
+COMPLETE = (
+    "COMPLETE",
+    {
+        "token_count": 1,
+        "content_length": 1,
+        "duration_ms": 0.0,
+        "fallback_index": 0,
+        "attempts": 1,
+    },
+)
+
+
+def restart(kept_chars, kept_tokens, *, delivered, reason="network_error"):
+    fields = {
+        "kept_chars": kept_chars,
+        "kept_tokens": kept_tokens,
+        "discarded_chars": 1,
+        "reason": reason,
+        "attempt": 2,
+        "fallback_index": 0,
+        "delivered": delivered,
+    }
+    return ("RESTART", fields)
+
+
+async def consumed(log):
+    return [event async for event in replay(log)]
+
+
+async def test_of_a_validated_run_only_what_was_released_is_given():
+    log = told(
+        begin(deliver="validated"),
+        INIT,
+        tokens(0, "bad", "ly"),
+        ("STREAM_EVENT", {"event": message("hm")}),
+        ("STREAM_EVENT", {"event": progress(10)}),
+        restart(2, 1, delivered=False),
+        tokens(1, "rn"),
+        FINISHED,
+        PASSED,
+        COMPLETE,
+    )
+    assert await consumed(log) == [
+        progress(10),
+        Event(EventType.TOKEN, "ba", 0),
+        Event(EventType.TOKEN, "rn", 2),
+        Event(EventType.COMPLETE, usage=Usage(), finish_reason="stop"),
+    ]
+    unreleased = [event.type for event in await consumed(log.records()[:-1])]
+    assert unreleased == [EventType.PROGRESS], "it ended before the attempt had passed"
+
+
+async def test_tool_calls_that_were_buffered_come_at_the_end_of_the_attempt_in_their_order():
+    late, early = tool("b", "f", index=1), tool("a", "f", index=0)
+    log = told(
+        begin(buffer_tool_calls=True),
+        INIT,
+        ("STREAM_EVENT", {"event": tool("x", "g")}),
+        restart(0, 0, delivered=True),
+        INIT,
+        ("STREAM_EVENT", {"event": late}),
+        tokens(0, "t"),
+        ("STREAM_EVENT", {"event": early}),
+        FINISHED,
+    )
+    assert [(e.type, e.tool_call) for e in await consumed(log)][1:] == [
+        (EventType.TOKEN, None),
+        (EventType.TOOL_CALL, early.tool_call),
+        (EventType.TOOL_CALL, late.tool_call),
+    ]
+
+
+async def test_a_window_folds_what_came_before_and_stops_where_it_is_told():
+    log = told(begin(), INIT, tokens(0, "a", "b"), tokens(2, "c"), tokens(3, "d"), FINISHED)
+    window = replay(log, from_seq=3, to_seq=4)
+    assert [(e.text, e.start) async for e in window] == [("c", 2), ("d", 3)]
+    assert window.state.content == "abcd"
+    assert [e.type async for e in window.events()] == ["TOKENS", "TOKENS"]
+
+
+async def test_the_observability_events_come_with_their_times_and_meta():
+    log = told(begin(), INIT, tokens(0, "a"), meta={"user": "ada"})
+    events = [event async for event in replay(log).events()]
+    assert [(e.type, e.ts, e.payload) for e in events] == [
+        (r.type, r.ts, r.payload) for r in log.records()
+    ]
+    assert events[0].meta == {"user": "ada"}
+    assert events[2]["texts"] == ["a"]
+
+
+async def test_speed_keeps_or_halves_the_pauses():
+    clock = VirtualClock()
+    bus, log = EventBus(clock=clock), Log()
+    log.attach(bus)
+    for index in range(5):
+        bus.emit("TOKENS", start=index, texts=["t"], offsets_us=[0])
+        clock.now += 2.0
+    for speed, seconds in ((0.0, 0.0), (1.0, 8.0), (2.0, 4.0), (0.5, 16.0)):
+        pacer = VirtualClock()
+        count = len([event async for event in replay(log, speed=speed, clock=pacer)])
+        assert (count, pacer.now) == (5, pytest.approx(seconds, abs=1e-5))
+    with pytest.raises(ValueError, match="speed"):
+        replay(log, speed=-1)
+
+
+async def test_a_replay_iterated_twice_begins_anew():
+    again = replay(told(begin(), INIT, tokens(0, "a", "b")))
+    for _ in range(2):
+        assert [event.text async for event in again] == ["a", "b"]
+        assert again.state.content == "ab"
+    assert repr(again) == "<Replay of run: unfinished, 3 records>"
+
+
+async def test_a_stream_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match="no stream none"):
+        await replay(InMemoryEventStore(), "none")
+    with pytest.raises(ValueError, match="there is no stream in it"):
+        await replay(InMemoryEventStore())
+    with pytest.raises(ValueError, match="several streams"):
+        await replay([*records_of_run("a"), *records_of_run("b")])
+
+
+async def test_an_event_of_a_type_to_come_is_replayed_as_what_it_was():
+    from l0.events import UnknownPayload
+    from l0.events._record import chained, records_of
+
+    rows, prev = [], "0" * 64
+    kinds = [("BRAND_NEW", '{"a-b":2,"speed":1.5}'), ("TOKENS", '{"words":["a"]}')]
+    for seq, (type_, data) in enumerate(kinds):
+        row = chained("run", seq, 1.0, type_, data, "{}" if seq == 0 else None, prev)
+        prev = row.hash
+        rows.append(row)
+    events = [event async for event in replay(list(records_of(rows))).events()]
+    assert isinstance(events[0].payload, UnknownPayload)
+    assert events[0].payload.type == "BRAND_NEW"
+    assert events[0]["speed"] == 1.5
+    assert events[0].data == {"speed": 1.5}
+    assert events[1]["words"] == ["a"], "a known type with other fields"
+
+
+async def test_calls_beyond_the_recorded_attempts_say_so():
+    factory = replay_source(told(begin(), INIT, tokens(0, "a"), FINISHED))
+    assert [event.text async for event in await factory()] == ["a", None]
+    with pytest.raises(StoreError, match="has 1 attempts, this is call 2"):
+        await factory()
+
+
+@pytest.mark.parametrize(
+    ("end_of_record", "error"),
+    [
+        ((), StoreError),
+        ((("SESSION_END", {"outcome": "aborted", "duration_ms": 0.0}),), StreamAbortedError),
+    ],
+)
+async def test_an_attempt_without_an_end_raises_where_its_record_ends(end_of_record, error):
+    factory = replay_source(told(begin(), INIT, tokens(0, "a"), *end_of_record))
+    source = await factory()
+    assert (await anext(source)).text == "a"
+    with pytest.raises(error):
+        await anext(source)
+
+
+async def test_a_source_that_withdrew_text_by_itself_does_so_again():
+    log = told(
+        begin(),
+        ("STREAM_INIT", {"attempt": 1, "fallback_index": 0}),
+        tokens(0, "abc"),
+        restart(1, 1, delivered=True, reason="inner"),
+        tokens(1, "d"),
+        FINISHED,
+    )
+    events = [event async for event in await replay_source(log)()]
+    assert [(e.type, e.text, e.kept_chars) for e in events[:3]] == [
+        (EventType.TOKEN, "abc", None),
+        (EventType.RESTART, None, 1),
+        (EventType.TOKEN, "d", None),
+    ]
+
+
+async def test_comparing_lists_what_differs_and_times_only_if_asked():
+    one = told(begin(), INIT, tokens(0, "a", "b"))
+    await asyncio.sleep(0.002)
+    same = told(begin(), INIT, tokens(0, "a"), tokens(1, "b"))
+    other = told(begin(), INIT, tokens(0, "a", "c", "d"))
+    assert (await compare_replays(one, same)).identical
+    assert not (await compare_replays(one, same, times=True)).identical
+    found = await compare_replays(replay(one), replay(other))
+    assert [d.where for d in found.differences[:2]] == ["events[1]", "events[2]"]
+    assert (found.differences[0].a.text, found.differences[0].b.text) == ("b", "c")
+    assert {"state.content", "state.token_count"} <= {d.where for d in found.differences}
