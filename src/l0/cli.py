@@ -145,7 +145,7 @@ def _open(place: str) -> EventStore:
         path = Path(place).resolve()
         if not path.exists():
             raise ValueError(f"there is no {place}; give {_STORE}")
-        url = f"jsonl://{path}" if path.is_dir() else f"sqlite:///{path}"
+        url = f"jsonl:///{path}" if path.is_dir() else f"sqlite:///{path}"
     return open_store(url)
 
 

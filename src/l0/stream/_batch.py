@@ -11,15 +11,14 @@ SECONDS = 0.05
 class TokenBatch:
     """Gathers tokens while somebody listens to TOKENS; `on` says whether anybody does."""
 
-    __slots__ = ("_bus", "_marks", "_offsets", "_since", "_start", "_texts", "_timer", "on")
+    __slots__ = ("_bus", "_marks", "_start", "_texts", "_timer", "_times", "on")
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
         self._texts: list[str] = []
-        self._offsets: list[int] = []
+        self._times: list[float] = []
         self._marks: list[int] = []
         self._start = 0
-        self._since = 0.0
         self._timer: TimerHandle | None = None
         self.on = bus.wants(TokensPayload.type)
         bus.on_change(self._changed)
@@ -33,10 +32,10 @@ class TokenBatch:
             self.flush()
         texts = self._texts
         if not texts:
-            self._start, self._since = index, now
+            self._start = index
             self._timer = self._bus.clock.call_at(now + SECONDS, self.flush)
         texts.append(text)
-        self._offsets.append(self._bus.us(now) - self._bus.us(self._since))
+        self._times.append(now)
 
     def mark(self) -> None:
         """A checkpoint lies behind the last token."""
@@ -49,6 +48,9 @@ class TokenBatch:
             self._timer.cancel()
             self._timer = None
         if self._texts:
-            payload = TokensPayload(self._start, self._texts, self._offsets, self._marks)
-            self._texts, self._offsets, self._marks = [], [], []
-            self._bus.emit(payload, self._bus.us(self._since) / 1000)
+            us = self._bus.us
+            since = us(self._times[0])
+            offsets = [us(now) - since for now in self._times]
+            payload = TokensPayload(self._start, self._texts, offsets, self._marks)
+            self._texts, self._times, self._marks = [], [], []
+            self._bus.emit(payload, since / 1000)

@@ -79,20 +79,22 @@ def attend(run: Run, attempt: Attempt, event: Event, *, taps: bool = True) -> No
     """Do what is due at a token: batch, checks, callbacks; raises what fails the attempt."""
     text, count = event.text, run.state.token_count
     assert text is not None
-    if attempt.first_token is None:
-        run.first_token(run.clock.monotonic())
-    elif attempt.gaps and run.state._last_mono is not None:
-        waited = run.clock.monotonic() - run.state._last_mono  # since the loop came back for more
-        attempt.engine.gap(waited, event.start)
-    if run.batch.on:
-        run.batch.add(text, run.stamp(), count - 1)
+    if attempt.first_token is None or attempt.gaps or run.batch.on:
+        waiting_since = run.state._last_mono  # when the loop came back for more
+        now = run.stamp()
+        if attempt.first_token is None:
+            run.first_token(now)
+        elif attempt.gaps and waiting_since is not None:
+            attempt.engine.gap(now - waiting_since, event.start)
+        if run.batch.on:
+            run.batch.add(text, now, count - 1)
     if run.options.token_events:
         run.tell_token(text, count - 1)
     if count >= attempt.next_check:
         _check(run, attempt, len(text))
     every_token = run.batch.on or run.per_token or attempt.gaps
     attempt.due = 0 if every_token else attempt.next_check
-    if taps:
+    if taps and run.per_token:
         run.handed(event)
 
 

@@ -181,7 +181,7 @@ def name_of(interceptor: Any) -> str:
 
 # --- what they change ---------------------------------------------------------------------------
 
-_FIXED = ("clock", "event_store", "monitoring", "redact", "stream_id")
+_FIXED = ("clock", "event_store", "redact", "stream_id")
 
 
 def adopt(run: Run, options: Any) -> None:

@@ -77,7 +77,6 @@ class Options:
     meta: Mapping[str, Any] | None = None
     event_store: Any = None
     redact: Any = True
-    monitoring: Any = None
     token_events: bool = False
     keep_raw: bool = False
     callbacks: Callbacks = field(default_factory=Callbacks)

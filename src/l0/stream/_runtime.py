@@ -46,6 +46,8 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                         state.token_count = count = count + 1
                         if count >= attempt.due:
                             attend(run, attempt, event)
+                            if run.recorder is not None and run.recorder.full:
+                                await run.recorder.room()
                         yield event
                         state._last_mono = now = monotonic()
                         watch.deadline = now + gap

@@ -74,7 +74,6 @@ class Run:
         self.ending: asyncio.Future[None] | None = None  # the clean-up of an abort, under way
         self.gone = False  # the generator has ended: nothing more will be handed over
         self.waiters: list[asyncio.Future[None]] = []  # who wait for that
-        self.telemetry: Any = None
         self.raw: list[Any] | None = None
         self.asked = 0  # how many interceptors were asked before the run
         self.cached: Any = None  # the CachedResult that is used instead of the next attempt
@@ -180,6 +179,8 @@ class Run:
     def handed(self, event: Event) -> None:
         """Tell the per-event callbacks what the consumer is given at this moment."""
         callbacks = self.callbacks
+        if not self.per_token and event.type is EventType.TOKEN:
+            return
         match event.type:
             case EventType.TOKEN:
                 self.call(callbacks.on_token, event.text)

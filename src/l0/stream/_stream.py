@@ -218,11 +218,6 @@ class Stream:
         return self._run.state.phase
 
     @property
-    def telemetry(self) -> Any:
-        """What `monitoring=` measured; None without it."""
-        return self._run.telemetry
-
-    @property
     def outcome(self) -> str | None:
         """completed, failed, aborted or cancelled; None while the run goes on."""
         return self._run.outcome

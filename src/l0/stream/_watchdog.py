@@ -114,7 +114,7 @@ class Watchdog:
         began = self._clock.monotonic() if started is None else started
         self.kind, self.limit, self._lag = kind, limit or 0.0, 0.0
         self.deadline = INF if limit is None else began + limit
-        self._schedule(self.deadline)
+        self._schedule(min(self.deadline, self.total))  # the timer is off once it has fired
 
     def arm_total(self, limit: float | None) -> None:
         """Limit the whole run, from now on."""

@@ -12,6 +12,7 @@ from l0.stream._attempt import AttemptInfo
 from l0.stream._options import build_options
 from l0.stream._prompt import continue_messages
 from l0.stream._run import run
+from l0.stream._source import positional
 from l0.stream._stream import Stream
 
 _RESOURCES = {"chat": ("completions",), "responses": (), "messages": ()}
@@ -152,14 +153,33 @@ def _continued(kwargs: dict[str, Any], info: AttemptInfo) -> dict[str, Any]:
 async def _call(factory: Any, options: dict[str, Any]) -> Any:
     """One call without streaming, as a run of one item."""
     answer = _Answer()
-
-    async def once(info: AttemptInfo) -> Any:
-        return [await factory(info)]
-
-    settings = {**options, "adapter": answer, "detect_zero_output": False}
-    stream: Stream = run(once, **settings)
+    fallbacks = [_once(fallback) for fallback in options.get("fallbacks") or ()]
+    own = {"adapter": answer, "detect_zero_output": False, "fallbacks": fallbacks}
+    stream: Stream = run(_once(factory), **{**options, **own})
     await stream.read()
     return answer.value
+
+
+def _once(factory: Any) -> Any:
+    """A factory of whole answers as one of streams of one item."""
+    if not callable(factory):
+        raise TypeError(
+            f"a fallback of a call without stream=True is a function that makes the whole call "
+            f"again, with another model or client; not {factory!r}"
+        )
+    wants_info = positional(factory)
+
+    async def once(info: AttemptInfo) -> list[Any]:
+        made = factory(info) if wants_info else factory()
+        whole = await made if inspect.isawaitable(made) else made
+        if hasattr(whole, "__aiter__"):
+            raise InvalidStreamError(
+                "the call was made without stream=True, but this fallback gives a stream; let it "
+                "make the call without stream=True"
+            )
+        return [whole]
+
+    return once
 
 
 class _Answer:

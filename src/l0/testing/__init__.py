@@ -3,6 +3,7 @@
 from l0.testing import _faults as faults
 from l0.testing._check_adapter import check_adapter
 from l0.testing._check_run import check_run
+from l0.testing._check_store import check_store
 from l0.testing._chunks import Chunk, anthropic_events, openai_chunks, responses_events
 from l0.testing._clock import VirtualClock
 from l0.testing._faults import Fault, list_faults, parse_faults
@@ -43,6 +44,7 @@ __all__ = [
     "chaos_replies",
     "check_adapter",
     "check_run",
+    "check_store",
     "end",
     "fail",
     "faults",
