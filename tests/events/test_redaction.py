@@ -28,7 +28,7 @@ from l0.events import (
     verify,
 )
 from l0.events._redact import has_hint
-from l0.events._redact_tokens import KINDS
+from l0.events._secret_kinds import KINDS
 
 _LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 PEM = "-----BEGIN PRIVATE KEY-----\n" + f"{_LINE}\n" * 3 + "-----END PRIVATE KEY-----"

@@ -170,7 +170,7 @@ async def test_two_stores_on_one_path_share_a_writer_and_may_be_closed_apart(tmp
 async def test_processes_write_different_streams_to_one_file(tmp_path):
     """Two connections of their own stand for two processes: SQLite knows no difference."""
     from l0.events._sqlite_shared import SharedFile
-    from l0.events._writer import Tap
+    from l0.events._tap import Tap
 
     path = tmp_path / "runs.db"
     files = [SharedFile(path, (0.001, 4, 100, "normal")) for _ in range(4)]
@@ -195,7 +195,7 @@ async def test_processes_write_different_streams_to_one_file(tmp_path):
 async def test_processes_that_write_the_same_stream_are_told_so(tmp_path):
     from l0.events._record import row_of
     from l0.events._sqlite_shared import SharedFile
-    from l0.events._writer import Tap
+    from l0.events._tap import Tap
 
     path = tmp_path / "runs.db"
     one, two = (SharedFile(path, (0, 1, 100, "normal")) for _ in range(2))
@@ -341,7 +341,7 @@ async def test_a_forked_process_writes_to_the_same_file(tmp_path):
         code = 1
         try:
             from l0.events._record import row_of
-            from l0.events._writer import Tap
+            from l0.events._tap import Tap
 
             tap = Tap()
             store._sink.put(tap, [row_of(record) for record in child])
@@ -633,7 +633,7 @@ async def test_a_database_that_is_never_let_go_is_given_up_with_what_to_do(tmp_p
 
 
 async def test_more_streams_than_may_be_open_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("l0.events._jsonl._OPEN_FILES", 3)
+    monkeypatch.setattr("l0.events._jsonl_files._OPEN_FILES", 3)
     store = JsonlEventStore(tmp_path / "runs", fsync="close")
     runs = {f"run-{number}": records_of_run(f"run-{number}") for number in range(10)}
     for at in range(5):

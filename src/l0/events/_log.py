@@ -17,7 +17,7 @@ from l0.events._record import Record, Row, line_of, records_of
 from l0.events._redact import Redactor, as_redactor
 from l0.events._sink import Sink, TaskSink
 from l0.events._store import EventStore, check_id, resolve_store
-from l0.events._writer import Tap
+from l0.events._tap import Tap
 
 log = logging.getLogger("l0")
 

@@ -17,7 +17,7 @@ from l0.events._payloads import StoreErrorPayload
 from l0.events._redact import Redactor, as_redactor
 from l0.events._sink import Sink, TaskSink
 from l0.events._store import EventStore, resolve_store
-from l0.events._writer import END, Tap
+from l0.events._tap import END, Tap
 
 log = logging.getLogger("l0")
 

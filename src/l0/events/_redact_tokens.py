@@ -3,17 +3,17 @@
 Tokens are searched joined. A match is replaced in its first token, its other tokens become empty;
 boundaries and times stay. Tokens at the end of what has come that may be the beginning of a secret
 are kept back until it is known, up to 512 characters; when something else has to be recorded before
-that, they are redacted whole.
+that, they are redacted whole. What everybody knows of a secret (`sk-`) may stay where it was.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from typing import Literal, NamedTuple
 
 from l0.events._payloads import TokensPayload
 from l0.events._redact import Redactor, has_hint
+from l0.events._secret_kinds import FOOTER, KINDS, Kind
 
 HELD = 512
 _CONTEXT = 128  # characters before the present ones that are looked at again: prefixes of secrets
@@ -21,76 +21,9 @@ _BEFORE = 32  # … and before these, which a match may ask for
 _RECENT = 4096  # … that are remembered for a restart that cuts the text back
 _KEY_FILE = 16384  # the longest private key
 
-_T = r"[A-Za-z0-9_-]"
-_HEADER = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-_FOOTER = re.compile(r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-
 Mode = Literal["more", "cut", "end"]
 Batch = tuple[float, TokensPayload, bool]
 """Time in Unix milliseconds, tokens, and whether they were changed."""
-
-
-class Kind(NamedTuple):
-    """How one kind of secret begins and goes on; `begun` matches at the end of a text."""
-
-    hints: tuple[str, ...]
-    begun: re.Pattern[str]  # it may be one: keep it back
-    telling: re.Pattern[str]  # it looks like one: redact it if nothing more can be awaited
-    goes_on: re.Pattern[str]
-
-
-def _kind(hints: str, lead: str, chars: str, telling: str, *, flags: int = 0) -> Kind:
-    return Kind(
-        tuple(hints.split()),
-        re.compile(f"{lead}{chars}*\\Z", flags),
-        re.compile(f"{lead}{telling}\\Z", flags),
-        re.compile(f"{chars}*", flags),
-    )
-
-
-def _likely(chars: str) -> str:
-    """Some characters that hardly are an ordinary word."""
-    return rf"(?:(?={chars}*[0-9]){chars}{{4,}}|{chars}{{8,}})"
-
-
-_B, _A = r"(?<![A-Za-z0-9])", r"[^\s\"',;\[]"
-_BEARER = r"[A-Za-z0-9._~+/=-]"
-_AUTH = r"(?<=authorization)[\"',:=\sb]{1,5}(?:bearer|basic)\s"
-
-KINDS: dict[str, Kind] = {
-    "sk": _kind("sk-", rf"{_B}sk-", _T, _likely(_T)),
-    "aws": _kind("akia asia", rf"{_B}(?:AKIA|ASIA)", "[A-Z0-9]", "[A-Z0-9]{1,16}"),
-    "github": _kind(
-        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
-        rf"{_B}(?:gh[pousr]_|github_pat_)",
-        "[A-Za-z0-9_]",
-        "[A-Za-z0-9_]+",
-    ),
-    "slack": _kind("xox", rf"{_B}xox[a-z]-", "[A-Za-z0-9-]", _likely("[A-Za-z0-9-]")),
-    "google": _kind("aiza", rf"{_B}AIza", _T, f"{_T}+"),
-    "jwt": _kind("eyj", rf"(?<!{_T})eyJ", "[A-Za-z0-9_.-]", rf"{_T}{{10,}}\.[A-Za-z0-9_.-]*"),
-    "bearer": _kind(
-        "bearer",
-        r"(?<=\bbearer\s)",
-        _BEARER,
-        rf"(?:(?={_BEARER}*[0-9]){_BEARER}{{4,}}|{_BEARER}{{16,}})",
-        flags=re.IGNORECASE,
-    ),
-    "authorization": _kind("authorization", _AUTH, _A, f"{_A}+", flags=re.IGNORECASE),
-    "pem": Kind(
-        ("-----begin",),
-        re.compile(rf"{_HEADER}(?:\s*(?:\\[nr]|[\r\n])[\s\S]*|[ \t]*[A-Za-z0-9+/=\\]*)\Z"),
-        re.compile(rf"{_HEADER}(?:\s*(?:\\[nr]|[\r\n])[\s\S]*|[ \t]*[A-Za-z0-9+/=\\]+)\Z"),
-        re.compile(""),
-    ),
-    "url": _kind(
-        "://",
-        r"(?<=://)(?=[^\s/@:\"<>?#]*:)",
-        r"[^\s/@\"<>]",
-        r"[^\s/@:\"<>?#]*:(?![0-9]{0,5}\Z)[^\s/@\"<>]+",
-    ),
-}
-"""One for each of the shapes that `l0.errors` knows."""
 
 
 class TokenRedactor:
@@ -220,7 +153,7 @@ class TokenRedactor:
         new = text[seen:]
         if kind is KINDS["pem"]:
             carry = (self._recent[-64:] + text[:seen])[-64:]
-            ends = (m.end() - len(carry) for m in _FOOTER.finditer(carry + new))
+            ends = (m.end() - len(carry) for m in FOOTER.finditer(carry + new))
             footer = next((at for at in ends if at > 0), None)
             run = min(len(new), self._left, len(new) if footer is None else footer)
             over = footer is not None or run == self._left
@@ -252,7 +185,7 @@ class TokenRedactor:
                 match = pattern.search(window, max(begin, searched))
                 if match is None or match.start() >= start or match.end() <= since:
                     continue
-                if kind is KINDS["pem"] and _FOOTER.search(window, match.start()):
+                if kind is KINDS["pem"] and FOOTER.search(window, match.start()):
                     continue
                 start, found = match.start(), kind
         return start, found

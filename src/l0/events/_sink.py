@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from l0.events._record import Record, Row, Tally, records_of
 from l0.events._store import taken
-from l0.events._writer import END, Tap, push
+from l0.events._tap import END, Tap, push
 
 _LIMIT = 1000
 _GROUP = 64

@@ -15,7 +15,7 @@ from l0.events._record import Record, Row, decode, records_of
 from l0.events._sqlite_file import open_readonly
 from l0.events._sqlite_shared import acquire, release, select_streams
 from l0.events._store import StreamMetadata, check_id, grouped, path_of, register_store
-from l0.events._writer import Tap
+from l0.events._tap import Tap
 
 T = TypeVar("T")
 

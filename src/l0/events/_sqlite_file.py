@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from l0.errors import StoreError
 from l0.events._record import Row, Tally
-from l0.events._writer import FileTrouble
+from l0.events._tap import FileTrouble
 
 FORMAT = 1
 BUSY_SECONDS = 5.0

@@ -15,65 +15,18 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from l0.errors import StoreError
-from l0.events._bus import ObservabilityEvent
-from l0.events._chain import Chain
 from l0.events._record import Row, Tally
 from l0.events._store import taken
+from l0.events._tap import END, Backend, FileTrouble, Tap, push
 
 log = logging.getLogger("l0")
 T = TypeVar("T")
 
 _BREATH = 8  # events after which the thread lets others run
 _AT_EXIT = 5.0  # seconds a store has to write what it holds when the process ends
-
-
-class Backend(Protocol):
-    """What writes rows, called on the writer's thread only; see SQLite and JSONL."""
-
-    def open(self) -> None:
-        """Get ready to write; called again in a process that was forked."""
-
-    def tally(self, stream_id: str) -> Tally | None:
-        """Where a stream stands in the file."""
-
-    def write(self, streams: list[tuple[Tally, list[Row]]]) -> None:
-        """Make rows durable, all or none of them; the tallies say where the streams then stand."""
-
-    def abandon(self) -> None:
-        """Forget what a forked process must not touch."""
-
-    def close(self) -> None:
-        """Let go of the file."""
-
-
-class FileTrouble(StoreError):
-    """The file as a whole can't be written, whichever the stream."""
-
-
-class Tap:
-    """One producer of one stream's rows, and what became of them."""
-
-    __slots__ = ("chain", "error", "known", "lost", "meta", "pending", "resume", "written")
-
-    def __init__(self, chain: Chain | None = None, *, resume: bool = False) -> None:
-        self.chain = chain
-        self.resume = resume  # go on with a stream that is there already
-        self.known = False  # the stream has been looked up
-        self.meta: dict[str, Any] = {}
-        self.error: Exception | None = None
-        self.pending = 0  # rows taken from the queue, not yet written
-        self.written = 0
-        self.lost = 0
-
-    def fail(self, error: Exception, lost: int) -> None:
-        """Nothing more of this producer is written: its chain would have a hole."""
-        self.lost += lost
-        if self.error is None:
-            self.error = error
-            log.warning("recording stops: %s", error)
 
 
 class Writer:
@@ -308,9 +261,11 @@ class Writer:
         try:
             self._write_all(list(group.values()))
         except Exception as error:  # whatever it is, the thread goes on for the other streams
+            whole = isinstance(error, FileTrouble)
+            told = StoreError(str(error)) if whole else error
             for each in group.values():
-                if len(group) == 1 or isinstance(error, FileTrouble):
-                    self._give_up(*each, error)
+                if whole or len(group) == 1:
+                    self._give_up(*each, told)
                     continue
                 try:
                     self._write_all([each])
@@ -345,23 +300,6 @@ class Writer:
         self._reset()
         self.full = False
         self._backend.abandon()
-
-
-class End:
-    """The mark behind a producer's last event."""
-
-
-END = End()
-
-
-def push(chain: Chain | None, item: Any, rows: list[Row]) -> None:
-    """Append the rows that an event, or END, makes."""
-    assert chain is not None
-    if item is END:
-        chain.finish(rows)
-    else:
-        assert isinstance(item, ObservabilityEvent)
-        chain.push(item, rows)
 
 
 def _do(job: Callable[[], Any], future: Future[Any]) -> None:

@@ -245,6 +245,8 @@ class _Keeper:
         self._text = done.text
 
     def completed(self, state: State) -> Any:  # noqa: ARG002  as every on_complete
+        if self._text is None:
+            return None  # it was not asked: the run has no text
         put = getattr(self._cache, "set", None)
         if put is not None:
             return put(self._key, self._text)

@@ -240,6 +240,7 @@ class Run:
             "rules": [getattr(rule, "name", type(rule).__name__) for rule in options.guardrails],
             "drift": bool(options.drift),
             "adapter": _adapter_name(options.adapter),
+            "buffer_tool_calls": options.buffer_tool_calls,
             "library_version": __version__,
         }
         parent = current_attempt()  # of a run whose source this one is, or is part of

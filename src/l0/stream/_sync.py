@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from l0.events import Event, State
 from l0.stream._options import Options
@@ -22,6 +22,44 @@ T = TypeVar("T")
 _CLOSE_SECONDS = 3.0
 
 
+class _Call(Generic[T]):
+    """A coroutine on its way through the door."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, T],
+        context: contextvars.Context,
+    ) -> None:
+        self.done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        self._unwanted = False
+        loop.call_soon_threadsafe(self._start, coroutine, context)
+
+    def _start(self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context) -> None:
+        self._task = self._loop.create_task(coroutine, context=context)
+        self._task.add_done_callback(self._copy)
+        if self._unwanted:
+            self._task.cancel()
+
+    def _copy(self, task: asyncio.Task[T]) -> None:
+        error = concurrent.futures.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(task.result())
+
+    def cancel(self) -> None:
+        """Cancel the task; its outcome is still waited for."""
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        self._unwanted = True
+        if self._task is not None:
+            self._task.cancel()
+
+
 class _Door:
     """The background loop; started at first use, again after a fork."""
 
@@ -29,12 +67,17 @@ class _Door:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._left: list[asyncio.AbstractEventLoop | None] = []  # not ours to close after a fork
+
+    def reset(self) -> None:
+        """In a forked process there is neither the thread nor anyone who holds the lock."""
+        self._lock = threading.Lock()
+        self._left.append(self._loop)
+        self._loop = self._thread = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            alive = self._thread is not None and self._thread.is_alive()
-            if self._loop is None or not alive or self._pid != os.getpid():
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
                 self._start()
             assert self._loop is not None
             return self._loop
@@ -50,14 +93,12 @@ class _Door:
         self._thread = threading.Thread(target=serve, name="l0-sync", daemon=True)
         self._thread.start()
         ready.wait()
-        self._loop, self._pid = loop, os.getpid()
+        self._loop = loop
 
     def here(self) -> bool:
         return threading.current_thread() is self._thread
 
-    def submit(
-        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context
-    ) -> concurrent.futures.Future[T]:
+    def submit(self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context) -> _Call[T]:
         """Run a coroutine on the loop, in this context."""
         if self.here():
             coroutine.close()
@@ -65,35 +106,12 @@ class _Door:
                 "run_sync was called on its own loop thread, where it would wait for itself; "
                 "await the stream there"
             )
-        done: concurrent.futures.Future[T] = concurrent.futures.Future()
-        loop = self.loop()
-
-        def start() -> None:
-            task = loop.create_task(_guarded(coroutine, done), context=context)
-            done.add_done_callback(lambda _: loop.call_soon_threadsafe(task.cancel))
-
-        loop.call_soon_threadsafe(start)
-        return done
-
-
-async def _guarded(coroutine: Coroutine[Any, Any, T], done: concurrent.futures.Future[T]) -> None:
-    """Run it to its outcome; an interrupt or exit raised inside must not end the loop's thread."""
-    result: Any = None
-    error: BaseException | None = None
-    try:
-        result = await coroutine
-    except asyncio.CancelledError:
-        error = concurrent.futures.CancelledError()
-    except BaseException as raised:  # the caller's thread is where it belongs
-        error = raised
-    if not done.done():  # the caller may have been interrupted and gone
-        if error is None:
-            done.set_result(result)
-        else:
-            done.set_exception(error)
+        return _Call(self.loop(), coroutine, context)
 
 
 _door = _Door()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_door.reset)
 
 
 def run_sync(x: Any, /, **options: Any) -> Any:
@@ -123,14 +141,15 @@ async def _awaiting(x: Any) -> Any:
     return await x
 
 
-def _wait(future: concurrent.futures.Future[T], stream: Stream | None = None) -> T:
+def _wait(call: _Call[T], stream: Stream | None = None) -> T:
     try:
-        return future.result()
+        return call.done.result()
     except KeyboardInterrupt:
         if stream is not None:
             stream.abort("interrupted")
-            concurrent.futures.wait([future], timeout=_CLOSE_SECONDS)
-        future.cancel()
+        else:
+            call.cancel()
+        concurrent.futures.wait([call.done], timeout=_CLOSE_SECONDS)
         raise
 
 
@@ -188,7 +207,11 @@ class SyncStream:
 
     def close(self) -> None:
         """End the run, as leaving `with` does; after the end it changes nothing."""
-        if self.stream.outcome is None:
+        if self.stream.outcome is not None:
+            return
+        if _door.here():  # a loop over it was forgotten, and collected there
+            self.stream.abort()
+        else:
             self._do(self.stream.aclose())
 
 

@@ -6,7 +6,7 @@ import inspect
 from typing import Any, Self
 
 from l0.adapters import ACTIVITY
-from l0.errors import InvalidStreamError
+from l0.errors import FeatureNotEnabledError, InvalidStreamError
 from l0.events import Event
 from l0.stream._attempt import AttemptInfo
 from l0.stream._options import build_options
@@ -153,10 +153,31 @@ def _continued(kwargs: dict[str, Any], info: AttemptInfo) -> dict[str, Any]:
 async def _call(factory: Any, options: dict[str, Any]) -> Any:
     """One call without streaming, as a run of one item."""
     answer = _Answer()
-    fallbacks = [_once(fallback) for fallback in options.get("fallbacks") or ()]
-    own = {"adapter": answer, "detect_zero_output": False, "fallbacks": fallbacks}
-    stream: Stream = run(_once(factory), **{**options, **own})
+    given = build_options(None, stream=_once(factory), **options)
+    stream: Stream = run(
+        given.replace(
+            fallbacks=[_once(fallback) for fallback in given.fallbacks],
+            adapter=answer,
+            adapter_options=None,
+            # What judges or changes text has none here.
+            detect_zero_output=False,
+            guardrails=(),
+            drift=None,
+            continuation=None,
+            deliver="live",
+            interceptors=[
+                _Around(each)
+                for each in given.interceptors
+                if hasattr(each, "before") or hasattr(each, "error")
+            ],
+        )
+    )
     await stream.read()
+    if not answer.given:
+        raise FeatureNotEnabledError(
+            "an interceptor answered with a cached text, and a call without stream=True gives the "
+            "provider's own object; ask for a stream with stream=True"
+        )
     return answer.value
 
 
@@ -182,6 +203,17 @@ def _once(factory: Any) -> Any:
     return once
 
 
+class _Around:
+    """An interceptor of a call without a text: asked before it, and told if it fails."""
+
+    def __init__(self, interceptor: Any) -> None:
+        self.name = getattr(interceptor, "name", type(interceptor).__name__)
+        for hook in ("before", "error"):
+            if hasattr(interceptor, hook):
+                setattr(self, hook, getattr(interceptor, hook))
+        self.after = None
+
+
 class _Answer:
     """An adapter that keeps the one item it is given, untouched."""
 
@@ -190,12 +222,13 @@ class _Answer:
 
     def __init__(self) -> None:
         self.value: Any = None
+        self.given = False
 
     def decoder(self, options: Any = None, stream: Any = None) -> _Answer:  # noqa: ARG002
         return self
 
     def feed(self, chunk: Any) -> Any:
-        self.value = chunk
+        self.value, self.given = chunk, True
         return ACTIVITY
 
     def finish(self) -> tuple[Event, ...]:

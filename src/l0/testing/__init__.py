@@ -3,7 +3,7 @@
 from l0.testing import _faults as faults
 from l0.testing._check_adapter import check_adapter
 from l0.testing._check_run import check_run
-from l0.testing._check_store import check_store
+from l0.testing._check_store import check_store, records_of_run
 from l0.testing._chunks import Chunk, anthropic_events, openai_chunks, responses_events
 from l0.testing._clock import VirtualClock
 from l0.testing._faults import Fault, list_faults, parse_faults
@@ -55,6 +55,7 @@ __all__ = [
     "openai_chunks",
     "parse_faults",
     "progress",
+    "records_of_run",
     "responses_events",
     "sim_answer",
     "stall",
