@@ -1,4 +1,4 @@
-"""Every fault, through the real clients: the complete text, or a clear error; nothing in between."""
+"""Every fault, through the real clients: the complete text or a clear error, nothing between."""
 
 from __future__ import annotations
 

@@ -546,7 +546,7 @@ def test_a_long_text_without_candidates_is_not_kept():
 
 
 def test_records_that_open_alike_are_gone_on_with():
-    """An exact continuation at a line of a log is no restatement, though its opening stood first."""
+    """An exact continuation at a line of a log is no restatement, though it stood first."""
     line = "2026-01-01 00:00:00 INFO api.requests: "
     checkpoint = f"{line}one\n{line}two\n"
     run = resume(checkpoint, [f"{line}three\n"])
