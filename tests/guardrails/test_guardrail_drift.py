@@ -259,6 +259,14 @@ def test_what_is_found_in_kept_text_is_old():
     )
 
 
+def test_a_marker_in_kept_text_does_not_count_again():
+    """And the first hundred characters are those of the whole text."""
+    detector = DriftDetector()
+    detector.prime("[INST]" + prose(120) + "\n[INST]")
+    assert not detector.feed("\nUser: hello").detected
+    assert detector.feed(" [INST]").types == ("format_collapse",)
+
+
 def test_what_was_measured_can_be_asked_for():
     """Length and the mean entropy."""
     detector = DriftDetector()

@@ -220,9 +220,14 @@ def test_s51_a_rule_that_can_not_start_is_off():
 
 def test_s51_a_rule_that_gives_something_else_is_off():
     """The warning says what a rule must give."""
-    engine = GuardrailEngine([GuardrailRule("bad", lambda state: [True])])
-    (found,) = engine.feed("a", GuardrailContext("a"))
-    assert "GuardrailViolation or a message, not bool" in found.message
+    for given, said in (
+        (True, "GuardrailViolation or a message, not bool"),
+        (GuardrailViolation("bad", "x", "critical"), "'critical' is not one of warning, error"),
+    ):
+        engine = GuardrailEngine([GuardrailRule("bad", lambda state, given=given: [given])])
+        (found,) = engine.feed("a", GuardrailContext("a"))
+        assert said in found.message
+        assert not engine.has_errors
 
 
 def test_a_callback_that_raises_changes_nothing(caplog):

@@ -59,7 +59,7 @@ def by_hand(text):
     return said
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(lines, st.booleans(), st.integers(1, 40))
 def test_lines_are_told_apart_as_by_hand(parts, newline, size):
     """Each line is prose, code, or a fence line, in any pieces."""
@@ -68,7 +68,7 @@ def test_lines_are_told_apart_as_by_hand(parts, newline, size):
     assert kinds(every(text, size)) == by_hand(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(cut_texts())
 def test_any_split_gives_the_same_kinds(sample):
     """Also with carriage returns and whatever else there is."""

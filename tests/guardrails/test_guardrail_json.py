@@ -52,7 +52,7 @@ def found(text, *, expect=False, completed=True):
     return [(v.position, v.message) for v in json_rule(expect=expect).check(context)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cut_texts(json_texts()), st.booleans())
 def test_s54_no_text_that_json_loads_accepts_violates(sample, expect):
     """Whatever the document, the pieces, and whether JSON was expected."""
@@ -62,7 +62,7 @@ def test_s54_no_text_that_json_loads_accepts_violates(sample, expect):
         assert told([json_rule(expect=expect), strict_json_rule(expect=expect)], parts) == set()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(json_texts(), st.integers(0, 10**6))
 def test_a_fence_around_a_document_changes_nothing(text, cut):
     """Marked json, with and without a blank line and a text after it."""
@@ -78,7 +78,7 @@ def test_a_fence_around_a_document_changes_nothing(text, cut):
     assert told([json_rule(), strict_json_rule(expect=False)], [fenced + "\nSo it is."]) == set()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(json_texts(), st.integers(0, 10**6))
 def test_s54_a_truncated_document_is_found_at_completion_only(text, cut):
     """A cut object or array has nothing wrong until it ends there."""

@@ -87,7 +87,7 @@ def test_offsets_are_right_after_any_character(first):
     assert found(text) == [(201, "as an ai")]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -168,7 +168,7 @@ def test_an_expression_finds_what_finditer_finds(name):
     """For every kind of expression whose matches are shorter than the cut."""
     pattern = re.compile(EXPRESSIONS[name], re.IGNORECASE)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(cut_texts())
     def check(sample):
         text, cuts = sample

@@ -135,7 +135,7 @@ def test_a_sentence_without_end_is_not_kept():
 # --- measuring ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(cut_texts(st.text(st.sampled_from(" \n\t.!-=abA。…ー😀_"), max_size=60)))
 def test_folding_in_pieces_is_folding_at_once(sample):
     """Blank runs become one blank, runs of one punctuation mark one mark."""
@@ -153,7 +153,7 @@ def test_letters_and_emoji_are_not_folded():
     assert folded("aa  bb\n\n..!!😀😀 __ ==", "") == "aa bb .!😀😀 _ ="
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text("ab ", min_size=40, max_size=200), st.integers(32, 50))
 def test_similarity_is_the_share_of_characters_a_period_before(text, window):
     """Against its definition, character by character."""

@@ -54,7 +54,7 @@ OFF = {f"detect_{kind}": False for kind in KINDS}
 def test_s82_any_split_gives_a_rule_the_same_findings(name):
     """A rule finds the same in one piece, in any pieces, and character by character."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(cut_texts())
     def check(sample):
         text, cuts = sample
@@ -65,7 +65,7 @@ def test_s82_any_split_gives_a_rule_the_same_findings(name):
     check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cut_texts())
 def test_s82_any_split_gives_the_strict_set_the_same_findings(sample):
     """All rules together, in five tokenisations and checked every 1, 5 and 10 tokens."""
@@ -84,7 +84,7 @@ def test_s82_any_split_gives_a_detector_the_same_kind(kind):
         **{**OFF, f"detect_{kind}": True}, sliding_window_size=120, entropy_window=16
     )
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(cut_texts())
     def check(sample):
         text, cuts = sample
@@ -96,7 +96,7 @@ def test_s82_any_split_gives_a_detector_the_same_kind(kind):
     check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cut_texts())
 def test_s82_any_split_gives_all_detectors_the_same_kinds(sample):
     """All detectors with their defaults, checked every 1, 5 and 10 tokens."""
@@ -108,7 +108,7 @@ def test_s82_any_split_gives_all_detectors_the_same_kinds(sample):
             assert drifts(checks) == whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(texts)
 def test_text_reached_piece_by_piece_is_judged_as_the_whole_is(text):
     """`rule.check(state)` of an incremental rule agrees with the engine."""

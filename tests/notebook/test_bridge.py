@@ -457,3 +457,40 @@ async def test_a_run_behind_the_sync_door_reaches_the_page_while_the_loop_is_blo
     assert await asyncio.to_thread(l0.run_sync(stream).read) == "Hello"
     bridge.refresh()
     assert (page.text, page.status) == ("Hello", "complete")
+
+
+def test_a_page_that_opens_late_is_told_everything_where_nobody_hears_it_ask():
+    """The first messages come before the page has its view, and the cell blocks the kernel."""
+    line = Line()
+
+    def run():
+        line.begin()
+        for text in "abcdef":
+            line.tokens(text)
+            line.clock.advance(0.1)
+
+    elsewhere = threading.Thread(target=on_loop, args=(run,), daemon=True)
+    elsewhere.start()
+    elsewhere.join(5)
+    page = Page()
+    missed = [page.hear(message) for message in line.sent[3:]]
+    assert page.text == "abcdef"
+    assert missed.count(True) <= 2, "until the first telling"
+    told_all = [message for message in line.sent if message["ops"][0][0] == "s"]
+    assert 1 <= len(told_all) <= 2, "seldom, because it is long"
+
+
+def test_a_page_that_was_heard_is_told_what_is_new():
+    line = Line()
+    line.bridge.receive({"type": "sync", "have": 0})
+
+    def run():
+        line.begin()
+        for text in "abcdef":
+            line.tokens(text)
+            line.clock.advance(0.1)
+
+    elsewhere = threading.Thread(target=on_loop, args=(run,), daemon=True)
+    elsewhere.start()
+    elsewhere.join(5)
+    assert not [message for message in line.sent if message["ops"][0][0] == "s"]

@@ -95,7 +95,10 @@ class DriftDetector:
     def feed(self, text: str) -> DriftResult:
         """Judge all text since the last feed; gives the kinds of drift newly found."""
         self._take(text)
-        return self._result()
+        if self._new:
+            return self._result()
+        self.history.append(_NOTHING)
+        return _NOTHING
 
     def finish(self) -> DriftResult:
         """Judge the text as complete; gives the kinds of drift newly found."""
@@ -189,8 +192,9 @@ class DriftDetector:
     def _take_blocks(self, blocks: BlockWatch, *, ended: bool = False) -> None:
         text, pos = self._block, 0
         while len(text) - pos >= BLOCK or (ended and pos < len(text)):
-            for kind, detail in (blocks.feed(text[pos : pos + BLOCK]) or {}).items():
-                self._hit(kind, detail)
+            if drifts := blocks.feed(text[pos : pos + BLOCK]):
+                for kind, detail in drifts.items():
+                    self._hit(kind, detail)
             pos += BLOCK
         self._block = text[pos:]
 

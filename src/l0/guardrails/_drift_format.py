@@ -26,16 +26,20 @@ class TemplateWatch:
 
     def feed(self, text: str) -> str:
         """The marker that the new text completes, or nothing."""
+        found = self._role(text) if self._head is not None else ""
         carried = self._carry
-        window = carried + text
-        self._carry = window[-_CARRY:]
-        old = len(carried)
-        if "<" in window or "[I" in window or "###" in window:
-            for marker in _MARKERS:
-                # What stood there before does not count again.
-                if window.find(marker, max(0, old - len(marker) + 1)) >= 0:
-                    return marker
-        return self._role(text) if self._head is not None else ""
+        if carried or "<" in text or "[" in text or "#" in text:
+            window = carried + text
+            tail = self._carry = window[-_CARRY:]
+            if not ("<" in tail or "[" in tail or "#" in tail):
+                self._carry = ""
+            old = len(carried)
+            if "<" in window or "[I" in window or "###" in window:
+                for marker in _MARKERS:
+                    # What stood there before does not count again.
+                    if window.find(marker, max(0, old - len(marker) + 1)) >= 0:
+                        return marker
+        return found
 
     def _role(self, text: str) -> str:
         assert self._head is not None

@@ -323,8 +323,7 @@ class GuardrailEngine:
             self._retire(slot)
             return []
         new: list[GuardrailViolation] = []
-        for said in found:
-            violation = as_violation(slot.rule, said)
+        for violation in [as_violation(slot.rule, said) for said in found]:
             key = key_of(violation)
             if key in self._seen:
                 continue

@@ -27,8 +27,7 @@ def folded(text: str, last: str) -> str:
             text = text.replace(blank, " ")
     while "  " in text:
         text = text.replace("  ", " ")
-    if _RUN.search(text):
-        text = _RUN.sub(_first_mark, text)
+    text = _RUN.sub(_first_mark, text)
     if text[:1] == last and (last == " " or _RUN.match(last + last)):
         text = text[1:]
     return text

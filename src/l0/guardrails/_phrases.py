@@ -81,32 +81,8 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
 
 _ANYTHING = 100  # characters that `…` may stand for
 _BLANK = r"(?:[ \t\xa0]{1,3}|\r?\n)"
-_COMMON = "etaoinshrdlcumwfgypbvk"  # letters of English, the most frequent first
-_COUNTS = (
-    12,
-    9,
-    8,
-    7.7,
-    7.3,
-    7,
-    6.3,
-    5.9,
-    6,
-    4.3,
-    4,
-    2.7,
-    2.9,
-    2.6,
-    2.1,
-    2.3,
-    2,
-    2.1,
-    1.8,
-    1.5,
-    1.1,
-    0.7,
-)
-_FREQUENCY = dict(zip(_COMMON, _COUNTS, strict=True))  # in a hundred letters
+_WORD = "ai"  # has no rare letter, but is rare itself: searched for on its own
+_LETTERS = "kvbpygwfmculdrhsnioate"  # of English, the rarest first
 
 
 class PhraseMatch(NamedTuple):
@@ -139,7 +115,15 @@ class PhraseSet:
             )
         )
         cores = {phrase: _core(phrase) for phrase in self.phrases}
-        self.cores = re.compile(_any_of({core for _, core in cores.values()}))
+        found_by_trie = {core for _, core in cores.values() if core != _WORD}
+        self.cores = tuple(
+            re.compile(source)
+            for source in (
+                _any_of(found_by_trie) if found_by_trie else "",
+                rf"{_WORD}(?<=\s{_WORD})(?!\w)" if len(found_by_trie) < len(cores) else "",
+            )
+            if source
+        )
         self.unfinished = re.compile(
             _any_of({core for phrase, (_, core) in cores.items() if "…" in phrase} or {"\0"})
         )
@@ -168,13 +152,13 @@ class PhraseScanner:
 
     __slots__ = (
         "_base",
+        "_cores",
         "_hot",
         "_keep",
         "_new",
         "_new_at",
         "_next",
         "_overlap",
-        "_search",
         "_set",
         "_slack",
         "_text",
@@ -182,7 +166,7 @@ class PhraseScanner:
 
     def __init__(self, phrases: PhraseSet) -> None:
         self._set = phrases
-        self._search = phrases.cores.search
+        self._cores = phrases.cores
         self._overlap = phrases.overlap
         self._keep = phrases.back + phrases.overlap
         self._slack = phrases.reach
@@ -222,12 +206,17 @@ class PhraseScanner:
         else:
             self._base = self._new_at
         if self._hot < 0:
-            core = self._search(text, max(0, len(old) - self._overlap))
-            if core is None:
+            pos = max(0, len(old) - self._overlap)
+            first = len(text)
+            for cores in self._cores:
+                core = cores.search(text, pos)
+                if core is not None:
+                    first = min(first, core.start())
+            if first == len(text):
                 self._text = text[-self._keep :]
-                self._base += len(text) - len(self._text)
+                self._base += first - len(self._text)
                 return None
-            self._hot = self._base + core.start() - self._set.back
+            self._hot = self._base + first - self._set.back
         self._text = text
         return self._look(len(text) - self._set.reach - 1)
 
@@ -285,13 +274,13 @@ _PARTS = {
     "'": "['\u2019]",
     "…": f"[^\\[\\]{{}}<>\n]{{1,{_ANYTHING}}}",
 }
-
-
 _BROAD = {" ": r"\s+"}  # more than the blank of a phrase, but one step for the search
 
 
 def _core(phrase: str) -> tuple[int, str]:
     """The end of the phrase (up to `…`) that begins with its rarest letter, and where it begins."""
+    if phrase.endswith(f" {_WORD}"):
+        return len(phrase) - len(_WORD), _WORD
     literal = phrase.partition("…")[0].rstrip()
     shortest = min(4, len(literal))
     starts = [at for at in range(len(literal) - shortest + 1) if literal[at] not in " '"]
@@ -301,7 +290,7 @@ def _core(phrase: str) -> tuple[int, str]:
 
 def _cost(core: str) -> float:
     """How often looking for it goes wrong: by its first letter, and for being short."""
-    return _FREQUENCY.get(core[0], 0.2) + 30 / len(core) ** 2
+    return (_LETTERS.find(core[0]) + 1) ** 2 / 40 + 30 / len(core) ** 2
 
 
 def _any_of(cores: Collection[str]) -> str:

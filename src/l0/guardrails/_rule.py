@@ -82,6 +82,8 @@ class _Settled(tuple[GuardrailViolation, ...]):
 
 SETTLED: Final = _Settled()
 
+_SEVERITIES = frozenset(Severity)
+
 
 @dataclass(frozen=True, slots=True)
 class _WholeText:
@@ -139,10 +141,8 @@ class GuardrailRule:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"name: give the rule a name, not {self.name!r}")
-        if self.severity not in tuple(Severity):
-            raise ValueError(
-                f"severity: {self.severity!r} is not one of {', '.join(Severity)}; see Severity"
-            )
+        if self.severity not in _SEVERITIES:
+            raise ValueError(f"severity: {self.severity!r} is not one of {', '.join(Severity)}")
         object.__setattr__(self, "severity", Severity(self.severity))
         if self.start is not None and not callable(self.start):
             raise ValueError("start: give a callable without arguments that makes a Checker")
@@ -167,6 +167,8 @@ def as_violation(rule: GuardrailRule, found: object) -> GuardrailViolation:
         return GuardrailViolation(rule.name, found, Severity(rule.severity), rule.recoverable)
     if not isinstance(found, GuardrailViolation):
         raise TypeError(f"a rule gives GuardrailViolation or a message, not {type(found).__name__}")
+    if found.severity not in _SEVERITIES:
+        raise ValueError(f"severity: {found.severity!r} is not one of {', '.join(Severity)}")
     if found.recoverable and not rule.recoverable:
         return msgspec.structs.replace(found, recoverable=False)
     return found

@@ -35,6 +35,9 @@ INTERVAL: Final = 1 / 30
 HEARTBEAT: Final = 2.0
 """Seconds of silence after which the page is told that all is well."""
 
+UNHEARD: Final = 0.25
+"""Seconds until a page that can't be heard is told everything; then twice as long, and so on."""
+
 Op = list[Any]
 
 
@@ -75,6 +78,10 @@ class Bridge:
         self._timer: TimerHandle | None = None
         self._due = 1e18
         self._thread: int | None = None  # of the run: its loop has the timers
+        self._home = threading.get_ident()  # the kernel's thread, which hears the page
+        self._tell_all_at = self._clock.monotonic() + UNHEARD
+        self._patience = UNHEARD
+        self._heard = False
         story.listen(self._on_event)
 
     # --- what the page is told ---
@@ -199,6 +206,8 @@ class Bridge:
                 return
             if self._pending:
                 self.flush()
+            elif self._is_unheard():
+                self._tell_all()
             elif self._clock.monotonic() - self._sent_at >= HEARTBEAT - 1e-6:
                 self._beat()
             if self.story.live and not self._pending:
@@ -208,9 +217,27 @@ class Bridge:
         """Send what is pending, now."""
         with self._lock:
             if self._pending and not self.closed:
+                if self._is_unheard():
+                    self._tell_all()
+                    return
                 ops, self._pending = self._pending, []
                 self.q += 1
                 self._out({"q": self.q, "ops": ops})
+
+    def _is_unheard(self) -> bool:
+        """Whether it is time to tell everything unasked.
+
+        A page opens its view a moment after the first messages, which it therefore misses, and
+        asks. While a cell blocks the kernel's thread nobody hears that.
+        """
+        elsewhere = self._thread not in {None, self._home}
+        return elsewhere and not self._heard and self._clock.monotonic() >= self._tell_all_at
+
+    def _tell_all(self) -> None:
+        self.q += 1
+        self._out({"q": self.q, "ops": [["s", self.snapshot()]]})
+        self._patience *= 2
+        self._tell_all_at = self._sent_at + self._patience
 
     def _beat(self) -> None:
         self._out({"q": self.q, "ops": [["h"]]})
@@ -230,6 +257,7 @@ class Bridge:
         """One message of the page: `{"type": "abort"}` or `{"type": "sync", "have": q}`."""
         if not isinstance(message, dict):
             return
+        self._heard = True
         if message.get("type") == "abort":
             if self._stop is not None and self.story.live:
                 self._stop()
@@ -243,8 +271,7 @@ class Bridge:
             if have == self.q and not self._pending:
                 self._out({"q": self.q, "ops": [["h"]]})
                 return
-            self.q += 1
-            self._out({"q": self.q, "ops": [["s", self.snapshot()]]})
+            self._tell_all()
 
     # --- the end ---
 

@@ -16,6 +16,7 @@ from l0.stream._interceptor_kit import (
     validation_interceptor,
 )
 from l0.stream._interceptors import CachedResult, Completion, Interceptor
+from l0.stream._manager import RetryManager, RetryState
 from l0.stream._options import CheckIntervals, Options
 from l0.stream._overlap import OverlapResult, deduplicate_continuation, detect_overlap
 from l0.stream._prompt import continue_messages
@@ -54,6 +55,8 @@ __all__ = [
     "OverlapResult",
     "Retry",
     "RetryContext",
+    "RetryManager",
+    "RetryState",
     "Stream",
     "SyncStream",
     "Timeout",

@@ -1,8 +1,13 @@
-"""What to do about one failed attempt: the decision table, and nothing else."""
+"""What to do about one failed attempt, and how long to wait: the decision table."""
 
 from __future__ import annotations
 
+import inspect
+import logging
+import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from l0.errors import (
     Classification,
@@ -15,7 +20,10 @@ from l0.errors import (
     StreamAbortedError,
 )
 from l0.events import Severity
-from l0.stream._retry import Retry
+from l0.stream._retry import Retry, RetryContext, delay
+from l0.stream._watchdog import Stopped
+
+log = logging.getLogger("l0")
 
 _BUDGETED = {ErrorCategory.MODEL, ErrorCategory.CONTENT, ErrorCategory.PROVIDER}
 
@@ -31,14 +39,6 @@ class Ledger:
         """One more retry."""
         self.retries += 1
         self.budgeted += counts_toward_limit(category)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What comes next: `retry`, `fallback` or `halt`, and why not a retry."""
-
-    action: str
-    reason: str
 
 
 def counts_toward_limit(category: ErrorCategory) -> bool:
@@ -87,3 +87,46 @@ def refusal(
 def reason_of(found: Classification) -> str:
     """The reason of a retry: one of the eight, or model_error where there is none."""
     return found.reason.value if isinstance(found.reason, RetryableErrorType) else "model_error"
+
+
+def default_delay(
+    policy: Retry, found: Classification, ledger: Ledger, random: Callable[[], float]
+) -> float:
+    """Seconds to wait before the next retry: what the policy says, by what was retried so far."""
+    counted = counts_toward_limit(found.category)
+    n = ledger.budgeted if counted else ledger.retries - ledger.budgeted
+    return delay(policy, n, network_type=found.network_type, random=random)
+
+
+async def calculated_delay(
+    policy: Retry, context: RetryContext, wait: Callable[[Awaitable[Any]], Awaitable[Any]]
+) -> float:
+    """What the caller's `calculate_delay` says, or the default where it says nothing of use.
+
+    `wait` awaits its answer, where there is something to await.
+    """
+    assert policy.calculate_delay is not None
+    try:
+        answer: Any = policy.calculate_delay(context)
+        seconds = await wait(answer) if inspect.isawaitable(answer) else answer
+        return usable(seconds, context.default_delay)
+    except (DeadlineError, Stopped):
+        raise
+    except Exception as error:  # the caller's hook failed; the default delay stands
+        log.debug("calculate_delay failed", exc_info=error)
+    return context.default_delay
+
+
+def usable(seconds: Any, default: float) -> float:
+    """A delay that a hook gave, if it is one."""
+    if isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0:
+        return float(seconds)
+    log.debug("calculate_delay gave %r; the default stands", seconds)
+    return default
+
+
+def with_retry_after(policy: Retry, wait: float, asked: float | None) -> float | None:
+    """At least the seconds the provider asked for; None: they are more than the policy waits."""
+    if asked is None:
+        return wait
+    return None if asked > policy.max_retry_after else max(wait, asked)

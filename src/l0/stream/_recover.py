@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +35,21 @@ from l0.events import (
     TimeoutTriggeredPayload,
 )
 from l0.stream._checks import checkpoint_at_failure
-from l0.stream._decide import Ledger, counts_toward_limit, halts, reason_of, refusal
+from l0.stream._decide import (
+    Ledger,
+    calculated_delay,
+    counts_toward_limit,
+    default_delay,
+    halts,
+    reason_of,
+    refusal,
+    with_retry_after,
+)
 from l0.stream._finish import close_upstream, tell_aborted, tell_end, tell_usage
 from l0.stream._interceptors import ask_error
 from l0.stream._open import awaited
 from l0.stream._resume import prepare, resumable, tell_resume
-from l0.stream._retry import Retry, RetryContext, delay
+from l0.stream._retry import Retry, RetryContext
 from l0.stream._sections import close_chain, close_sections
 from l0.stream._session import Run
 from l0.stream._watchdog import Stopped, timeout_kind
@@ -264,9 +272,7 @@ async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:
     """How long to wait; or why it would be too long."""
     policy: Retry = run.options.retry
     found, ledger, state = plan.found, run.ledger, run.state
-    counted = counts_toward_limit(found.category)
-    n = ledger.budgeted if counted else ledger.retries - ledger.budgeted
-    wait = delay(policy, n, network_type=found.network_type, random=run.random)
+    wait: float | None = default_delay(policy, found, ledger, run.random)
     if policy.calculate_delay is not None:
         network = found.category is ErrorCategory.NETWORK
         context = RetryContext(
@@ -285,30 +291,14 @@ async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:
             retry_after=plan.retry_after,
             state=state,
         )
-        wait = await _calculated(run, policy, context)
-    if plan.retry_after is not None:
-        if plan.retry_after > policy.max_retry_after:
-            return "retry_after_too_long"
-        wait = max(wait, plan.retry_after)
+        wait = await calculated_delay(policy, context, lambda it: run.watch.limited(it, "", None))
+    wait = with_retry_after(policy, wait, plan.retry_after)
+    if wait is None:
+        return "retry_after_too_long"
     if run.clock.monotonic() + wait > run.watch.total:
         return "deadline"
     plan.wait = wait
     return None
-
-
-async def _calculated(run: Run, policy: Retry, context: RetryContext) -> float:
-    assert policy.calculate_delay is not None
-    try:
-        answer = policy.calculate_delay(context)
-        seconds = await run.watch.limited(_await(answer), "", None)
-        if seconds is not None and math.isfinite(seconds) and seconds >= 0:
-            return float(seconds)
-        log.debug("calculate_delay gave %r; the default stands", seconds)
-    except (*_ENDINGS, DeadlineError):
-        raise
-    except Exception as error:  # the caller's hook failed; the default delay stands
-        log.debug("calculate_delay failed", exc_info=error)
-    return context.default_delay
 
 
 # --- what comes next ------------------------------------------------------------------------
