@@ -60,6 +60,10 @@ class Attempt:
     first_token: float | None = None
     tokens_before = 0  # what stood when the attempt began
     chars_before = 0
+    tokens_from = 0  # what stood when the response began, of which it may be a part
+    chars_from = 0
+    position: Any = None  # of the response that the provider goes on with
+    adapter: Any = None
     due: float = 0  # the token count at which there is something to do besides handing it over
     next_check: float = 0  # the token count at which the next check is due
     engine: Any = None

@@ -17,7 +17,6 @@ from l0.events import (
     SessionEndPayload,
     SessionSummary,
     StreamFinishedPayload,
-    UsagePayload,
 )
 from l0.guardrails import is_zero_output
 from l0.stream._attempt import Attempt
@@ -26,6 +25,7 @@ from l0.stream._recording import stop_recording
 from l0.stream._sections import close_chain, close_sections
 from l0.stream._session import Run
 from l0.stream._source import discard
+from l0.stream._usage import tell_usage
 from l0.stream._watchdog import Stopped
 
 log = logging.getLogger("l0")
@@ -264,23 +264,3 @@ async def close_upstream(run: Run) -> None:
     finally:
         watch.total = total
         watch.why, watch.deferred = watch.deferred or watch.why or why, None
-
-
-def tell_usage(run: Run, attempt: Attempt) -> None:
-    """USAGE, once an attempt, if the provider reported any; also of one that failed."""
-    usage = attempt.usage
-    if usage is None and attempt.complete is not None:
-        usage = attempt.complete.usage
-    if usage is None or attempt.usage_told:
-        return
-    attempt.usage_told = True
-    run.tell(
-        UsagePayload(
-            attempt.number,
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.total_tokens,
-            usage.cached_input_tokens,
-            usage.reasoning_tokens,
-        )
-    )

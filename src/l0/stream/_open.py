@@ -48,7 +48,8 @@ async def open_attempt(run: Run) -> Attempt:
     watch, state, options = run.watch, run.state, run.options
     started = run.clock.monotonic()
     attempt = Attempt(state.attempt, state.fallback_index, started, feed=_not_bound)
-    attempt.tokens_before, attempt.chars_before = state.token_count, state.content_length
+    attempt.tokens_before = attempt.tokens_from = state.token_count
+    attempt.chars_before = attempt.chars_from = state.content_length
     run.attempt = attempt
     start_checks(run, attempt)
     resume = run.resuming
@@ -56,9 +57,14 @@ async def open_attempt(run: Run) -> Attempt:
         run.resuming = None
         attempt.resumed_from = state.content_length
         attempt.continuation_open = attempt.resume_open = True
-        if options.continuation.deduplicate:
+        attempt.position = position = resume.position
+        if position is not None:
+            attempt.tokens_from, attempt.chars_from = position.tokens_from, position.chars_from
+        elif options.continuation.deduplicate:
             attempt.matcher = OverlapMatcher(state.content, options.continuation)
     attempt.raw = [] if options.keep_raw else None
+    if attempt.raw is not None and attempt.position is not None:
+        attempt.raw += attempt.position.raw or ()
     watch.enter()  # an abort or the total deadline that came meanwhile ends it here
     run.attempts += 1
     run.tell(StreamInitPayload(attempt.number, attempt.fallback_index))
@@ -111,6 +117,9 @@ def _call(run: Run, attempt: Attempt, resume: Any) -> Any:
         stream_id=run.bus.stream_id,
     )
     attempt.enter_scope(info)
+    position = attempt.position
+    if position is not None:
+        return factory.resume(position.response_id, position.starting_after)
     if not callable(factory):
         return factory  # a single-use source
     return factory(info) if positional(factory) else factory()
@@ -118,7 +127,7 @@ def _call(run: Run, attempt: Attempt, resume: Any) -> Any:
 
 def _bind(run: Run, attempt: Attempt, hint: Any, connect_ms: float) -> None:
     """Choose the adapter by the stream, or leave it to the first chunk."""
-    source = attempt.source
+    source, position = attempt.source, attempt.position
     assert source is not None
     began = run.clock.monotonic()
     stream = source.items if isinstance(source.stream, list | tuple) else source.stream
@@ -127,8 +136,12 @@ def _bind(run: Run, attempt: Attempt, hint: Any, connect_ms: float) -> None:
         run.tell(AdapterWrapStartPayload(f"{kind.__module__}.{kind.__qualname__}"))
 
     def ready(adapter: Any, how: str) -> None:
-        given = run.options.adapter_options if hint is run.options.adapter else None
-        items, attempt.decoder = bind(adapter, stream, given)
+        if position is None:
+            given = run.options.adapter_options if hint is run.options.adapter else None
+            items, attempt.decoder = bind(adapter, stream, given)
+        else:
+            items, attempt.decoder = stream, position.decoder_again()
+        attempt.adapter = adapter
         if items is not stream:
             source.read(items)  # the adapter wraps the stream in a generator of its own
         attempt.feed = _keeping(attempt) if attempt.raw is not None else attempt.decoder.feed
@@ -146,7 +159,7 @@ def _bind(run: Run, attempt: Attempt, hint: Any, connect_ms: float) -> None:
         ready(*select_by_chunk(chunk))
         return attempt.feed(chunk)
 
-    chosen = select_adapter(stream, hint)
+    chosen = select_adapter(stream, hint) if position is None else (position.adapter, "hint")
     if chosen is None:
         attempt.feed = first
     else:

@@ -45,13 +45,15 @@ from l0.stream._decide import (
     refusal,
     with_retry_after,
 )
-from l0.stream._finish import close_upstream, tell_aborted, tell_end, tell_usage
+from l0.stream._finish import close_upstream, tell_aborted, tell_end
 from l0.stream._interceptors import ask_error
 from l0.stream._open import awaited
-from l0.stream._resume import prepare, resumable, tell_resume
+from l0.stream._provider import Position, position_after, refused
+from l0.stream._resume import cut_to, prepare, resumable, tell_resume
 from l0.stream._retry import Retry, RetryContext
 from l0.stream._sections import close_chain, close_sections
 from l0.stream._session import Run
+from l0.stream._usage import tell_usage
 from l0.stream._watchdog import Stopped, timeout_kind
 
 log = logging.getLogger("l0")
@@ -67,6 +69,7 @@ class _Plan:
     wait: float = 0.0
     retry_after: float | None = None
     resumable: bool = False  # the failure left text worth going on from
+    position: Position | None = None  # in a response that the provider can go on with
 
 
 async def recover(run: Run, failure: BaseException) -> Event | None:
@@ -116,23 +119,46 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
     if isinstance(failure, StreamTimeoutError) and failure is run.watch.fired:
         _tell_timeout(run, failure)
     await close_upstream(run)
-    found = _classified(run, failure)
+    found = judged = _classified(run, failure)
+    goes_on, position = False, None
     if attempt is not None:
-        tell_usage(run, attempt)
+        position = position_after(run, attempt, failure, found)
+        if position is None:
+            tell_usage(run, attempt)
     if found.category is ErrorCategory.NETWORK:
         _tell_network(run, failure, found)
-    goes_on = False
     if attempt is not None:
         close_sections(run, attempt, success=False)
         goes_on = resumable(run, attempt, found)
         if goes_on:
             checkpoint_at_failure(run, attempt)
+        if refused(attempt, found):  # so it is asked anew, as after the failure that led here
+            goes_on, judged = True, attempt.position.found
+            _tell_lost(run, attempt.position)
+        if position is not None and not (goes_on and _all_is_good(run)):
+            position = _tell_lost(run, position)
         run.attempt = None
     run.errors.append(failure)
-    plan = await _decide(run, failure, found)
-    plan.resumable = goes_on
+    plan = await _decide(run, failure, judged)
+    plan.resumable, plan.found = goes_on, found
+    if plan.action == "retry":
+        plan.position = position
+    elif position is not None:
+        _tell_lost(run, position)
     _tell_error(run, failure, plan)
+    plan.found = judged
     return plan
+
+
+def _all_is_good(run: Run) -> bool:
+    state = run.state
+    return state._checkpoint_chars == state.content_length
+
+
+def _tell_lost(run: Run, position: Position) -> None:
+    """The response is not gone on with: what came of it is all there will be."""
+    if position.usage is not None:
+        run.tell(position.usage)
 
 
 def _classified(run: Run, failure: Exception) -> Classification:
@@ -272,7 +298,7 @@ async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:
     """How long to wait; or why it would be too long."""
     policy: Retry = run.options.retry
     found, ledger, state = plan.found, run.ledger, run.state
-    wait: float | None = default_delay(policy, found, ledger, run.random)
+    wait = default_delay(policy, found, ledger, run.random)
     if policy.calculate_delay is not None:
         network = found.category is ErrorCategory.NETWORK
         context = RetryContext(
@@ -292,12 +318,12 @@ async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:
             state=state,
         )
         wait = await calculated_delay(policy, context, lambda it: run.watch.limited(it, "", None))
-    wait = with_retry_after(policy, wait, plan.retry_after)
-    if wait is None:
+    asked = with_retry_after(policy, wait, plan.retry_after)
+    if asked is None:
         return "retry_after_too_long"
-    if run.clock.monotonic() + wait > run.watch.total:
+    if run.clock.monotonic() + asked > run.watch.total:
         return "deadline"
-    plan.wait = wait
+    plan.wait = asked
     return None
 
 
@@ -346,11 +372,11 @@ async def _fall_back(run: Run, failure: Exception, plan: _Plan) -> Event | None:
 async def _go_on(run: Run, plan: _Plan, reason: str) -> Event | None:
     resume = None
     if plan.resumable:
-        resume = await run.watch.limited(prepare(run), "", None)
+        resume = await run.watch.limited(prepare(run, plan.position), "", None)
     if resume is not None:
         tell_resume(run, resume)
     run.resuming = resume
-    return run.cut(0 if resume is None else len(resume.checkpoint), reason)
+    return cut_to(run, resume, reason)
 
 
 async def _give_up(run: Run, failure: Exception, plan: _Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, Self
 
 from l0.adapters import ACTIVITY
@@ -117,23 +118,40 @@ class _Resource:
         if self._path and name == self._path[0]:
             return _Resource(value, self._path[1:], self._options)
         if name == "create" and not self._path:
-            return _Create(value, self._options)
+            return _Create(self._resource, value, self._options)
         return value
 
 
 class _Create:
     """The `create` of a resource."""
 
-    def __init__(self, create: Any, options: dict[str, Any]) -> None:
-        self._create, self._options = create, options
+    def __init__(self, resource: Any, create: Any, options: dict[str, Any]) -> None:
+        self._resource, self._create, self._options = resource, create, options
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         def factory(info: AttemptInfo) -> Any:
             return self._create(*args, **_continued(kwargs, info))
 
-        if kwargs.get("stream"):
-            return run(factory, **self._options)
-        return _call(factory, self._options)
+        if not kwargs.get("stream"):
+            return _call(factory, self._options)
+        retrieve = getattr(self._resource, "retrieve", None)
+        if kwargs.get("background") and callable(retrieve):
+            return run(_Background(factory, retrieve), **self._options)
+        return run(factory, **self._options)
+
+
+class _Background:
+    """A factory of responses that the provider keeps: a broken one is asked for again."""
+
+    def __init__(self, create: Callable[[AttemptInfo], Any], retrieve: Callable[..., Any]) -> None:
+        self._create, self._retrieve = create, retrieve
+
+    def __call__(self, info: AttemptInfo) -> Any:
+        return self._create(info)
+
+    def resume(self, response_id: str, starting_after: int) -> Any:
+        """The rest of a response, behind the event of that number."""
+        return self._retrieve(response_id, stream=True, starting_after=starting_after)
 
 
 def _continued(kwargs: dict[str, Any], info: AttemptInfo) -> dict[str, Any]:

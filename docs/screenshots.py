@@ -1,0 +1,62 @@
+"""Take the pictures of the documentation, from a real JupyterLab: `python docs/screenshots.py`.
+
+Run it after a change of how something looks, and commit what changed; it needs a Chromium.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+from browser_lab import LabServer, Notebook, chromium  # noqa: E402  it stands beside its tests
+
+IMAGES = ROOT / "docs" / "images"
+BROKEN = "%%l0 sim:story --chaos drop@40,stall@80 --no-resume --timeout 5,1 --speed 90 -o tale"
+CELL = f"{BROKEN}\nTell me of the lighthouse."
+
+
+async def main() -> None:
+    """Write every picture."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="l0-pictures-") as home:
+        server = await LabServer(Path(home)).start()
+        try:
+            async with chromium() as browser:
+                context = await browser.new_context(viewport={"width": 1200, "height": 900})
+                await picture(server, context, "live-cell", live=True)
+                await picture(server, context, "saved-cell")
+                await picture(server, context, "dark-cell", theme="JupyterLab Dark", live=True)
+        finally:
+            await server.stop()
+
+
+async def picture(
+    server: LabServer, context: object, name: str, *, theme: str | None = None, live: bool = False
+) -> None:
+    """One cell: in the middle of its third attempt, or when it is over."""
+    notebook = await Notebook.create(server, context, ["%load_ext l0", CELL], name)
+    if theme is not None:
+        await notebook.set_theme(theme)
+    await notebook.run_all(wait=False)
+    if live:
+        # The third attempt goes on: two are withdrawn, and most of the text stands again.
+        await notebook.page.wait_for_function(
+            "() => document.querySelectorAll('.l0-view details').length >= 2"
+            " && document.querySelector('.l0-view .l0-answer')?.textContent.length > 700",
+            timeout=30_000,
+        )
+    else:
+        await notebook.ran()
+    await notebook.shoot(IMAGES / f"{name}.png", notebook.cell(1))
+    await notebook.ran()
+    await notebook.shut_down()
+    await notebook.page.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
