@@ -281,7 +281,7 @@ def test_what_was_measured_can_be_asked_for():
     [
         {"repetition_threshold": 1},
         {"entropy_threshold": -1},
-        {"entropy_window": 4},
+        {"entropy_window": 1},
         {"sliding_window_size": 10},
         {"threshold": 1.5},
         {"threshold": -0.1},

@@ -36,6 +36,7 @@ RULES = {
     "custom long": lambda: custom_pattern_rule(r"(?s)the.{0,300}on|a.*z$", max_match=400),
     "zero_output": zero_output_rule,
     "repetition": repetition_rule,
+    "repetition least": lambda: repetition_rule(17, 0.1),
     "repetition small": lambda: repetition_rule(40, 0.3, sentence_repeat_count=2),
 }
 KINDS = (

@@ -65,8 +65,8 @@ class DriftConfig:
         least = {
             "repetition_threshold": 2,
             "entropy_threshold": 0,
-            "entropy_window": 8,
-            "sliding_window_size": 100,
+            "entropy_window": 2,
+            "sliding_window_size": 20,
             "threshold": 0,
         }
         for name, number in least.items():

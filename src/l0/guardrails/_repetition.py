@@ -6,7 +6,7 @@ from functools import partial
 
 from l0.events import GuardrailViolation
 from l0.guardrails._fence import PROSE, FenceSplitter, Piece
-from l0.guardrails._loop import LoopMeter
+from l0.guardrails._loop import SAME, LoopMeter
 from l0.guardrails._rule import GuardrailRule, JudgedState
 from l0.guardrails._sentences import SentenceCounter
 
@@ -16,7 +16,6 @@ _CERTAIN = 0.9  # a similarity above it is a loop at once
 def repetition_rule(
     window: int = 100,
     threshold: float = 0.5,
-    *,
     sentence_check: bool = True,
     sentence_repeat_count: int = 3,
 ) -> GuardrailRule:
@@ -42,8 +41,8 @@ def repetition_rule(
         >>> [violation.message for violation in found]
         ['The text repeats itself']
     """
-    if window < 32:
-        raise ValueError(f"window: give at least 32 characters, not {window!r}")
+    if window <= SAME:
+        raise ValueError(f"window: give more than {SAME} characters, not {window!r}")
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold: give a share above 0 and up to 1, not {threshold!r}")
     if sentence_repeat_count < 2:
