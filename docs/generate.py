@@ -1,4 +1,4 @@
-# ruff: noqa: INP001  a script beside the pages, no package
+
 """Write the tables of the pages that the code can say itself: `python docs/generate.py [--check]`.
 
 A table stands between `<!-- generated: name -->` and `<!-- end: name -->`. `--check` writes nothing
@@ -36,11 +36,11 @@ def main(arguments: list[str]) -> int:
     stale = out_of_date()
     if "--check" in arguments:
         for page in stale:
-            print(f"{page.name} is out of date: run python docs/generate.py")  # noqa: T201
+            print(f"{page.name} is out of date: run python docs/generate.py")
         return 1 if stale else 0
     for page, text in stale.items():
         page.write_text(text, encoding="utf-8")
-        print(f"{page.name} is written")  # noqa: T201
+        print(f"{page.name} is written")
     return 0
 
 

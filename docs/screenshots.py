@@ -27,7 +27,9 @@ async def main() -> None:
         server = await LabServer(Path(home)).start()
         try:
             async with chromium() as browser:
-                context = await browser.new_context(viewport={"width": 1200, "height": 900})
+                context = await browser.new_context(
+                    viewport={"width": 1240, "height": 1000}, device_scale_factor=1.35
+                )
                 await picture(server, context, "live-cell", live=True)
                 await picture(server, context, "saved-cell")
                 await picture(server, context, "dark-cell", theme="JupyterLab Dark", live=True)
@@ -38,24 +40,30 @@ async def main() -> None:
 async def picture(
     server: LabServer, context: object, name: str, *, theme: str | None = None, live: bool = False
 ) -> None:
-    """One cell: in the middle of its third attempt, or when it is over."""
-    notebook = await Notebook.create(server, context, ["%load_ext l0", CELL], name)
+    """One cell: in the middle of its third attempt, or saved and opened without its kernel."""
+    notebook = await Notebook.create(server, context, ["%load_ext l0", CELL, ""], name)
     if theme is not None:
         await notebook.set_theme(theme)
-    await notebook.run_all(wait=False)
+    await notebook.run_all(wait=not live)
+    page = notebook.page
     if live:
         # The third attempt goes on: two are withdrawn, and most of the text stands again.
-        await notebook.page.wait_for_function(
-            "() => document.querySelectorAll('.l0-view details').length >= 2"
-            " && document.querySelector('.l0-view .l0-answer')?.textContent.length > 700",
-            timeout=30_000,
+        await page.wait_for_function(
+            "() => document.querySelectorAll('.l0-view .l0-cut').length >= 2"
+            " && document.querySelector('.l0-view .l0-answer')?.textContent.length > 500"
         )
     else:
-        await notebook.ran()
+        await notebook.save()
+        await notebook.load(kernel=False)
+        await notebook.reveal(2)
+    detail = "withdrawn after 80 tokens" if live else "What happened"
+    await notebook.cell(1).get_by_text(detail).click()
+    await notebook.select(2)
+    await page.mouse.move(0, 0)
     await notebook.shoot(IMAGES / f"{name}.png", notebook.cell(1))
-    await notebook.ran()
-    await notebook.shut_down()
-    await notebook.page.close()
+    if live:
+        await notebook.ran()
+    await page.close()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--fast", action="store_true", help="don't wait for a reader's eyes")
     demo.set_defaults(act=_demo)
+    _add_looks(commands)
 
+    serve = commands.add_parser(
+        "serve",
+        help="run the fault server: a model that breaks on request",
+        description="Speaks OpenAI's and Anthropic's protocols on this machine. Each fault breaks "
+        "one request, in order; then the server is well. Faults: see `l0 serve --list`.",
+    )
+    serve.add_argument("faults", nargs="?", default="", help="such as drop@40,stall@80,429")
+    serve.add_argument("--port", type=int, default=0, help="default: a free one")
+    serve.add_argument("--speed", type=float, default=60.0, help="tokens a second; 0: no limit")
+    serve.add_argument("--list", action="store_true", help="list the faults and end")
+    serve.set_defaults(act=_serve)
+    return parser
+
+
+def _add_looks(commands: Any) -> None:
+    """The commands that look into a store."""
     runs = commands.add_parser(
         "runs", help="list the runs of a store", description="One line a run, the latest first."
     )
@@ -114,19 +131,6 @@ def _parser() -> argparse.ArgumentParser:
     _with_run(export)
     export.add_argument("-o", "--out", type=Path, help="a file (default: standard output)")
     export.set_defaults(act=_export)
-
-    serve = commands.add_parser(
-        "serve",
-        help="run the fault server: a model that breaks on request",
-        description="Speaks OpenAI's and Anthropic's protocols on this machine. Each fault breaks "
-        "one request, in order; then the server is well. Faults: see `l0 serve --list`.",
-    )
-    serve.add_argument("faults", nargs="?", default="", help="such as drop@40,stall@80,429")
-    serve.add_argument("--port", type=int, default=0, help="default: a free one")
-    serve.add_argument("--speed", type=float, default=60.0, help="tokens a second; 0: no limit")
-    serve.add_argument("--list", action="store_true", help="list the faults and end")
-    serve.set_defaults(act=_serve)
-    return parser
 
 
 def _with_run(parser: argparse.ArgumentParser) -> None:

@@ -51,6 +51,7 @@ def _restart(state: State, e: p.RestartPayload, ts: float) -> None:
     state.data_outputs = []
     state.tool_calls = []
     state.last_progress = None
+    state._messages = 0
     state.finish_reason = state.raw_finish_reason = None
     state.drift_detected, state.drift_types = False, ()
     state.violations = [
@@ -83,6 +84,8 @@ def _stream_event(state: State, e: p.StreamEventPayload, ts: float) -> None:
     event = e.event
     if event.type is EventType.DATA and event.payload is not None:
         state.data_outputs.append(event.payload)
+    elif event.type is EventType.MESSAGE:
+        state._messages += 1
     elif event.type is EventType.PROGRESS:
         state.last_progress = event.progress
     elif event.type is EventType.TOOL_CALL and event.tool_call is not None:

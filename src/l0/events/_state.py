@@ -49,6 +49,7 @@ class State:
 
     __slots__ = (
         "_awaited",
+        "_base",
         "_checkpoint_chars",
         "_checkpoint_tokens",
         "_first_us",
@@ -58,6 +59,7 @@ class State:
         "_last_mono",
         "_last_us",
         "_looked_at",
+        "_messages",
         "_parts",
         "_started_us",
         "_us",
@@ -87,7 +89,6 @@ class State:
         "resume_from",
         "resume_point",
         "resumed",
-        "token_count",
         "tool_calls",
         "usage",
         "violations",
@@ -108,7 +109,8 @@ class State:
         self._first_us: int | None = None
         self._last_us: int | None = None
         self.content_length = 0
-        self.token_count = 0
+        self._base = 0  # tokens that stand, less the parts the text is kept in
+        self._messages = 0
         self.attempt = 1
         self.fallback_index = 0
         self.model_retry_count = 0
@@ -147,6 +149,16 @@ class State:
             self._joined += "".join(new)
             self._joined_parts = len(parts)
         return self._joined
+
+    @property
+    def token_count(self) -> int:
+        """The non-empty tokens of the text that stands."""
+        return self._base + len(self._parts)
+
+    @property
+    def messages(self) -> int:
+        """How many messages beside the answer the attempt that stands has sent."""
+        return self._messages
 
     @property
     def checkpoint(self) -> str:
@@ -229,8 +241,9 @@ class State:
         """Keep the text once, joined, and let go of the run; called when it has ended."""
         self._last_us = self._last()
         self._us = self._held_since = None
-        text = self.content
+        text, count = self.content, self.token_count
         self._parts[:] = [text] if text else []
+        self._base = count - len(self._parts)
         self._joined_parts = len(self._parts)
 
     # --- what the fold and the live loop share ---
@@ -239,7 +252,6 @@ class State:
         """Accept one non-empty token that came at `us` (Unix microseconds)."""
         self._parts.append(text)
         self.content_length += len(text)
-        self.token_count += 1
         self._last_us = us
         if self._first_us is None:
             self._first_us = us
@@ -251,13 +263,13 @@ class State:
 
     def cut(self, kept_chars: int, kept_tokens: int) -> None:
         """Only the first `kept_chars` characters still stand."""
+        self.lost_tokens += max(0, self.token_count - kept_tokens)
         if kept_chars < self.content_length:
             self._joined = self.content[:kept_chars]
             self._parts[:] = [self._joined] if kept_chars else []  # the live loop holds the list
             self._joined_parts = len(self._parts)
             self.content_length = kept_chars
-        self.lost_tokens += max(0, self.token_count - kept_tokens)
-        self.token_count = kept_tokens
+        self._base = kept_tokens - len(self._parts)
         if self._checkpoint_chars > kept_chars:
             self._checkpoint_chars, self._checkpoint_tokens = kept_chars, kept_tokens
         if not kept_chars:
@@ -266,7 +278,7 @@ class State:
 
 _FACTS = (
     *(name for name in State.__slots__ if not name.startswith("_")),
-    *("content", "checkpoint", "is_fallback", "retry_attempts"),
+    *("content", "token_count", "checkpoint", "is_fallback", "retry_attempts"),
     *("started_at", "first_token_at", "last_token_at", "time_to_first_token"),
 )
 

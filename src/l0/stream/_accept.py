@@ -200,7 +200,6 @@ def _append(run: Run, attempt: Attempt, text: str) -> None:
     state = run.state
     state._parts.append(text)
     state.content_length += len(text)
-    state.token_count += 1
     if state._first_us is None and attempt.first_token is not None:  # all before it was withdrawn
         state._first_us = run.bus.us(run.clock.monotonic())
 

@@ -23,7 +23,6 @@ from l0.events import (
     GuardrailViolation,
     Payload,
     Severity,
-    State,
 )
 from l0.guardrails import DriftConfig, DriftDetector, DriftResult, GuardrailEngine
 from l0.stream._attempt import Attempt
@@ -51,7 +50,7 @@ def restart_checks(run: Run, attempt: Attempt) -> None:
     if attempt.engine is not None:
         attempt.engine.reset()
         if kept:
-            attempt.engine.prime(state.content)
+            attempt.engine.prime(state.content, known=state.violations)
     if attempt.drift is not None:
         attempt.drift = attempt.drift.fresh()
         if kept:
@@ -143,13 +142,12 @@ def guardrails(run: Run, attempt: Attempt, phase: str) -> None:
     text = "".join(parts[attempt.fed_guardrails :])
     attempt.fed_guardrails = len(parts)
     final = phase == "completion"
-    judged = _WithMessages(state) if attempt.delivered_messages else state
     if run.bus.detailed:
-        found = _detailed(run, engine, judged, text, phase, final=final)
+        found = _detailed(run, engine, text, phase, final=final)
     else:
-        found = engine.feed(text, judged)
+        found = engine.feed(text, state)
         if final:
-            found = [*found, *engine.finish(judged)]
+            found = [*found, *engine.finish(state)]
         if found:
             _report(run, engine, found, phase)
     verdict = engine.acts(found)
@@ -157,18 +155,6 @@ def guardrails(run: Run, attempt: Attempt, phase: str) -> None:
         raise FatalGuardrailError(_message(engine.violations), violations=engine.violations)
     if verdict != "continue" and phase != "checkpoint":
         raise GuardrailError(_message(engine.violations), violations=engine.violations)
-
-
-class _WithMessages:
-    """The state as a rule reads it, of an attempt that gave messages beside its text."""
-
-    messages = True
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._state, name)
 
 
 def _message(violations: Iterable[GuardrailViolation]) -> str:
@@ -179,9 +165,7 @@ def _message(violations: Iterable[GuardrailViolation]) -> str:
     return f"guardrail {first.rule}: {first.message}{where}{more}"
 
 
-def _detailed(
-    run: Run, engine: Any, judged: Any, text: str, phase: str, *, final: bool
-) -> list[Any]:
+def _detailed(run: Run, engine: Any, text: str, phase: str, *, final: bool) -> list[Any]:
     """As the plain check, telling of each rule."""
     state, monotonic = run.state, run.clock.monotonic
     began = since = monotonic()
@@ -192,8 +176,8 @@ def _detailed(
     found: list[GuardrailViolation] = []
     rest: dict[int, list[GuardrailViolation]] = {}  # told with what finishing finds
     if final and text:
-        rest = {index: new for index, _, new in engine.feed_each(text, judged) if new}
-    for index, rule, new in engine.finish_each(judged) if final else engine.feed_each(text, judged):
+        rest = {index: new for index, _, new in engine.feed_each(text, state) if new}
+    for index, rule, new in engine.finish_each(state) if final else engine.feed_each(text, state):
         name = rule.name
         if rest:
             new = [*rest.get(index, ()), *new]  # noqa: PLW2901
@@ -319,6 +303,7 @@ def drift(run: Run, attempt: Attempt, *, final: bool = False) -> None:
 
 
 def _both(first: DriftResult, last: DriftResult) -> DriftResult:
+    """What two looks at the same text found together."""
     if not (first.detected and last.detected):
         return last if last.detected else first
     return DriftResult(

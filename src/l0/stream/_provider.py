@@ -51,11 +51,11 @@ def position_after(
     config, decoder = run.options.continuation, attempt.decoder
     if config is None or not config.provider or not hasattr(run.factory, "resume"):
         return None
+    before: Position | None = attempt.position
+    if before is not None and not attempt.alive:  # not reached at all: ask again
+        return before if found.category in _TRANSPORT else None
     if found.category is not ErrorCategory.NETWORK and not isinstance(failure, StreamTimeoutError):
-        if not (attempt.position and not attempt.alive and found.category in _TRANSPORT):
-            return None
-    if attempt.position is not None and not attempt.alive:
-        return attempt.position  # it was not reached at all: ask again
+        return None
     response_id = getattr(decoder, "response_id", None)
     number = getattr(decoder, "sequence_number", None)
     matcher = attempt.matcher

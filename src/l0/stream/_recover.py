@@ -136,7 +136,8 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
             goes_on, judged = True, attempt.position.found
             _tell_lost(run, attempt.position)
         if position is not None and not (goes_on and _all_is_good(run)):
-            position = _tell_lost(run, position)
+            _tell_lost(run, position)
+            position = None
         run.attempt = None
     run.errors.append(failure)
     plan = await _decide(run, failure, judged)

@@ -43,7 +43,7 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                         event = Event(token, out, length)
                         parts.append(out)
                         state.content_length = length = length + len(out)
-                        state.token_count = count = count + 1
+                        count += 1
                         if count >= attempt.due:
                             attend(run, attempt, event)
                             if run.recorder is not None and run.recorder.full:

@@ -157,7 +157,7 @@ class Run:
         )
         if falls:  # the state keeps what stands as one piece; here its tokens are told apart
             state._parts[:] = standing
-            state._joined_parts = len(standing)
+            state._joined_parts, state._base = len(standing), 0
         self.held = _still_standing(self.held, kept_chars)
         self.unshown, self.delivered_other = 0, False
         if not delivered:

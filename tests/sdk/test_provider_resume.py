@@ -1,0 +1,180 @@
+"""Background responses: the provider goes on with its own, and nothing is generated twice."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+import pytest
+
+import l0
+from l0.events import EventType
+from l0.stream import ContinuationConfig, Retry, Timeout
+from l0.testing import FaultServer, Reply, check_run
+from l0.testing._faults import drop, no_resume
+
+pytestmark = pytest.mark.sdk
+
+TEXT = (
+    "The keeper of the light — naïve as ever — wound the clockwork, lit the lamp, and wrote "
+    "漢字 and 👩‍🚀 into the book, so that no character of it would be lost."
+)
+QUICK = Timeout(connect=5, initial_token=0.4, inter_token=0.3)
+
+
+async def ask(*replies, default=None, **options):
+    """One background response through a wrapped client; gives all there is to look at."""
+    import openai
+
+    told, shown = [], ""
+    async with FaultServer(*replies) as server:
+        server.default = default or Reply(TEXT)
+        client = openai.AsyncOpenAI(base_url=server.base_url, api_key="test")
+        reliable = l0.wrap(
+            client,
+            retry=options.pop("retry", Retry(attempts=1, max_retries=4, base_delay=0.01)),
+            timeout=QUICK,
+            on_event=told.append,
+            **{"continuation": True, **options},
+        )
+        stream = reliable.responses.create(
+            model="gpt-test", input="Say it.", stream=True, background=True
+        )
+        async for event in stream:
+            if event.type is EventType.TOKEN:
+                assert event.start == len(shown)
+                shown += event.text
+            elif event.type is EventType.RESTART:
+                shown = shown[: event.kept_chars]
+        await client.close()
+        check_run(told)
+        requests = [(r.method, parse_qs(r.query).get("starting_after")) for r in server.requests]
+    return stream, shown, told, requests
+
+
+def modes(told):
+    return [e.payload.mode for e in told if e.type == "CONTINUATION_START"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(f"{kind}@{at}" for kind in ("drop", "cut", "reset", "eof") for at in (0, 1, 12, 30)),
+        "stall@0",
+        "stall@12",
+    ],
+)
+async def test_the_rest_is_asked_for_behind_the_last_event(fault):
+    """One answer is generated, whatever breaks on the way; its text is shown once."""
+    stream, shown, told, requests = await ask(Reply(TEXT, faults=fault))
+    assert shown == stream.state.content == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET"]
+    assert requests[1][1] is not None
+    assert not any(e.payload.delivered for e in told if e.type == "RESTART")
+    assert modes(told) == ["provider"]
+    assert "DEDUPLICATION_START" not in [e.type for e in told]
+    assert (stream.state.lost_tokens, stream.state.finish_reason) == (0, "stop")
+    usage = [e.payload for e in told if e.type == "USAGE"]
+    assert [(u.source, u.attempt) for u in usage] == [("reported", 2)]
+
+
+async def test_it_may_break_as_often_as_the_policy_allows():
+    """Each time it is taken up again; a server that is down for a moment is asked again."""
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults=[drop(6)]),
+        Reply(faults="503"),
+        Reply(faults="drop@5"),
+        Reply(faults="slow_headers(5)"),
+    )
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET", "GET", "GET", "GET"]
+    after = [int(number) for _, (number,) in requests[1:]]
+    assert after[0] == after[1] < after[2]
+    assert modes(told) == ["provider"] * 4
+    assert stream.state.usage.requests == 1
+
+
+async def test_a_response_that_is_gone_is_continued_by_a_prompt():
+    """The refusal is told, costs no attempt of the model, and what was lost is estimated."""
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults=[drop(12), no_resume()]), retry=Retry(0, base_delay=0.01)
+    )
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET", "POST"]
+    assert modes(told) == ["provider", "prompt"]
+    errors = [e.payload for e in told if e.type == "ERROR"]
+    assert [(e.category, e.status, e.recovery_strategy) for e in errors] == [
+        ("network", None, "retry"),
+        ("fatal", 404, "retry"),
+    ]
+    usage = [e.payload.source for e in told if e.type == "USAGE"]
+    assert usage == ["estimated", "reported"]
+    assert stream.state.usage.requests == 2
+
+
+async def test_a_new_response_may_be_resumed_in_its_turn():
+    """That one response is gone says nothing of the next."""
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults=[drop(12), no_resume()]), Reply(TEXT, faults=[drop(3)])
+    )
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET", "POST", "GET"]
+    assert modes(told) == ["provider", "prompt", "provider"]
+
+
+@pytest.mark.parametrize(
+    ("continuation", "expected"),
+    [(ContinuationConfig(provider=False), ["prompt"]), (False, [])],
+    ids=["provider=False", "continuation=False"],
+)
+async def test_it_can_be_switched_off(continuation, expected):
+    """Then a broken response is continued by a prompt, or begun anew."""
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults="drop@12"), continuation=continuation
+    )
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "POST"]
+    assert modes(told) == expected
+
+
+async def test_the_fallback_is_asked_by_a_prompt():
+    """Another stream can't go on with the response of the first."""
+    fallback = l0.testing.ScriptedModel([TEXT[40:]])
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults="drop@12"), retry=False, fallbacks=[fallback]
+    )
+    assert [method for method, _ in requests] == ["POST"]
+    assert modes(told) == ["prompt"]
+    assert fallback.infos[0].checkpoint == shown[: len(fallback.infos[0].checkpoint)]
+    assert [e.payload.source for e in told if e.type == "USAGE"] == ["estimated"]
+
+
+async def test_a_tool_call_that_is_half_there_is_completed():
+    """Its first fragments came before the break."""
+    calls = [("f", {"city": "Ulm", "days": [1, 2, 3]}), ("g", {"n": 1})]
+    stream, shown, told, requests = await ask(
+        Reply("Let me see.", tool_calls=calls, faults=[drop(5)])
+    )
+    assert [method for method, _ in requests] == ["POST", "GET"]
+    assert [(c.name, c.arguments, c.index) for c in stream.state.tool_calls] == [
+        ("f", {"city": "Ulm", "days": [1, 2, 3]}, 0),
+        ("g", {"n": 1}, 1),
+    ]
+    assert stream.state.finish_reason == "tool_calls"
+
+
+async def test_text_that_failed_the_rules_is_not_gone_on_with():
+    """The provider would go on behind it."""
+    seen = []
+
+    def check(state):
+        seen.append(state.content)
+        return ["lamp"] * ("lamp" in state.content and len(seen) < 3)
+
+    rule = l0.GuardrailRule("no_lamp", check)
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults="drop@30"),
+        guardrails=[rule],
+        check_intervals=l0.CheckIntervals(0, 0, 0),
+    )
+    assert [method for method, _ in requests] == ["POST", "POST"]
+    assert (shown, modes(told)) == (TEXT, [])
