@@ -1,4 +1,3 @@
-
 """Write the tables of the pages that the code can say itself: `python docs/generate.py [--check]`.
 
 A table stands between `<!-- generated: name -->` and `<!-- end: name -->`. `--check` writes nothing

@@ -159,12 +159,14 @@ function render({ model, el, signal }: Props): () => void {
   attr(scroll, "role", "region");
   attr(voice, "role", "status");
 
-  /** Draw a list anew, but only when `key` says that it differs. */
+  /** Draw a list anew, but only when `key` says that it differs; what was open stays open. */
   const keys = new Map<Element, string>();
   const list = (parent: Element, key: unknown, kids: () => Kid[]) => {
     if (keys.get(parent) === `${key}`) return;
     keys.set(parent, `${key}`);
-    parent.replaceChildren(...(kids().filter(Boolean) as Node[]));
+    const next = kids().filter(Boolean) as any[];
+    next.forEach((kid, i) => (kid.open = (parent.children[i] as any)?.open));
+    parent.replaceChildren(...next);
   };
 
   const draw = () => {
@@ -201,8 +203,8 @@ function render({ model, el, signal }: Props): () => void {
       ),
     );
     const bars = state.lanes.at(-1)?.bars.filter((bar) => bar.last) ?? [];
-    const streamed = bars.length ? bars.at(-1)!.to - bars[0]!.from : 0;
-    const rate = streamed ? ((state.token_count - bars[0]!.first - 1) * 1000) / streamed : 0;
+    const streamed = bars.length && bars.at(-1)!.to - bars[0]!.from;
+    const rate = streamed && ((state.token_count - bars[0]!.first - 1) * 1000) / streamed;
     const first = state.time_to_first_token;
     const values = [
       length,

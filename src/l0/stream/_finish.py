@@ -154,7 +154,7 @@ async def tell_end(
     A cancellation that comes meanwhile is raised after the story has been told to its end.
     """
     state, bus = run.state, run.bus
-    cancelled = await _drained(run)
+    cancelled = await _drained(run) if bus.pending else None
     duration = run.since(run.began)
     if bus.active:
         run.tell(summarize(run, outcome, error))
@@ -176,7 +176,8 @@ async def tell_end(
     if last is not None:
         run.handed(last)  # it is on its way; what is called for it is waited for below
     state.settle()
-    cancelled = await _drained(run) or cancelled
+    if bus.pending:
+        cancelled = await _drained(run) or cancelled
     if run.recorder is not None:
         try:
             await stop_recording(run)
@@ -188,11 +189,10 @@ async def tell_end(
 
 async def _drained(run: Run) -> asyncio.CancelledError | None:
     """Wait for coroutine callbacks; gives a cancellation that came meanwhile."""
-    if run.bus.pending:
-        try:
-            await run.bus.drain()
-        except asyncio.CancelledError as error:
-            return error
+    try:
+        await run.bus.drain()
+    except asyncio.CancelledError as error:
+        return error
     return None
 
 

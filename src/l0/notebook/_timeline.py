@@ -1,0 +1,178 @@
+"""The timeline of a run as static HTML: a lane per attempt, and what happened, in a table."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any, Final
+
+from l0.notebook._look import FAINT, INK, LOST, SMALL, WAITING, details
+from l0.notebook._picture import Bar, Picture, count, seconds
+
+_WAITED: Final = re.compile(r" \(waited [0-9.,]+ \w+\)")
+_GLYPHS: Final = {
+    "retry": "↻",
+    "fallback": "↓",
+    "violation": "△",
+    "drift": "≈",
+    "resume": "▸",
+    "timeout": "▽",
+    "error": "✕",
+    "tool": "□",
+    "cut": "╌",
+    "stop": "■",
+    "done": "✓",
+}
+
+
+def timeline(picture: Picture, *, timeless: bool) -> str:
+    """The lanes, what their bars mean, and the moments folded away; `timeless`: without a scale."""
+    if not picture.lanes:
+        return ""
+    lanes = "".join(_lane(picture, index, timeless=timeless) for index in range(len(picture.lanes)))
+    plain = len(picture.lanes) == 1 and all(mark.kind == "done" for mark in picture.marks)
+    story = "" if plain else _list_of_moments(picture, timeless=timeless)
+    axis = "" if timeless or len(picture.lanes) == 1 else _axis(picture)
+    legend = "" if plain else _legend(picture, timeless=timeless)
+    return f'<div style="margin:0.7em 0 0.2em">{lanes}{axis}</div>{legend}{story}'
+
+
+def _lane(picture: Picture, index: int, *, timeless: bool) -> str:
+    lane = picture.lanes[index]
+    name = f"F{lane.fallback}" if lane.fallback else str(index + 1)
+    bars = _ordered(picture, index) if timeless else _timed(picture, index)
+    label = (
+        f'<div style="float:left;width:22px;{FAINT};font-size:10px;line-height:12px">{name}</div>'
+    )
+    track = (
+        f'<div style="margin-left:22px;height:12px;padding-top:2px;font-size:0;line-height:0;'
+        f'white-space:nowrap;overflow:hidden">{bars}</div>'
+    )
+    return f"<div>{label}{track}</div>"
+
+
+def _axis(picture: Picture) -> str:
+    whole = seconds(max(picture.t, picture.duration_ms or 0.0))
+    style = f"margin-left:22px;{FAINT};font-size:10px;line-height:14px"
+    return f'<div style="{style}">0 s<span style="float:right">{whole}</span></div>'
+
+
+def _legend(picture: Picture, *, timeless: bool) -> str:
+    """What the bars mean: those that are there, if they are not all of the everyday kind."""
+    bars = [(index, bar) for index, lane in enumerate(picture.lanes) for bar in lane.bars]
+    seen = {bar.kind for _, bar in bars if not bar.last and not timeless}
+    for index, bar in bars:
+        if bar.last:
+            seen |= {("again" if index else "stream")} if bar.kept > bar.first else set()
+            seen |= {"lost"} if bar.kept < bar.last else set()
+    if not seen - {"wait", "stream"}:
+        return ""
+    told = (
+        ("wait", "waiting", WAITING, "14px;height:2px;vertical-align:middle"),
+        ("stream", "streaming", INK["streaming"], "10px;height:8px"),
+        ("again", "recovered", INK["complete"], "10px;height:8px"),
+        ("lost", "withdrawn", LOST, "10px;height:8px;opacity:0.55"),
+        ("back", "back-off", INK["retrying"], "14px;height:2px;vertical-align:middle"),
+    )
+    entries = "".join(
+        f'<span style="margin-left:1em"><span style="display:inline-block;background:{ink};'
+        f'width:{shape}"></span> <span style="{FAINT}">{name}</span></span>'
+        for kind, name, ink, shape in told
+        if kind in seen
+    )
+    return f'<div style="{SMALL};float:right">{entries}</div>'
+
+
+def _timed(picture: Picture, index: int) -> str:
+    """Bars to scale over the whole run."""
+    whole = max(picture.t, picture.duration_ms or 0.0, 1.0)
+    drawn, out = 0.0, []
+    for bar in picture.lanes[index].bars:
+        begin, end = max(bar.begin, drawn), max(min(bar.end, whole), drawn)
+        if begin > drawn:
+            out.append(_bar("", begin - drawn, whole))
+        out.append(_pieces(bar, index, end - begin, whole))
+        drawn = end
+    return "".join(out)
+
+
+def _ordered(picture: Picture, index: int) -> str:
+    """Bars in the order of events, as wide as they have tokens: the same in each execution."""
+    spans = [(min(b), max(b)) for b in map(_span, picture.lanes) if b]
+    whole = float(max((end for _, end in spans), default=1) or 1)
+    bars = [bar for bar in picture.lanes[index].bars if bar.last]
+    if not bars:
+        return _bar(WAITING, whole * 0.02, whole, thin=True)
+    first, last = bars[0].first, bars[-1].last
+    kept = max(bar.kept for bar in bars)
+    joined = Bar("stream", 0.0, 0.0, first, last, kept)
+    before = _bar("", float(first), whole) if first else ""
+    return before + _pieces(joined, index, float(last - first), whole)
+
+
+def _span(lane: Any) -> list[int]:
+    return [at for bar in lane.bars if bar.last for at in (bar.first, bar.last)]
+
+
+def _pieces(bar: Bar, index: int, wide: float, whole: float) -> str:
+    """One bar; of streamed text the part that stands, and the part that was withdrawn."""
+    if bar.kind in {"wait", "back"}:
+        ink = WAITING if bar.kind == "wait" else INK["retrying"]
+        return _bar(ink, wide, whole, thin=True)
+    tokens = max(1, bar.last - bar.first)
+    stands = min(1.0, max(0, bar.kept - bar.first) / tokens)
+    ink = INK["complete"] if index else INK["streaming"]
+    return _bar(ink, wide * stands, whole) + _bar(LOST, wide * (1 - stands), whole, faint=True)
+
+
+def _bar(ink: str, wide: float, whole: float, *, faint: bool = False, thin: bool = False) -> str:
+    if wide <= 0:
+        return ""
+    colour = f"background:{ink};" if ink else ""
+    more = "opacity:0.55;" if faint else ""
+    more += "min-width:2px;" if ink and not thin else ""
+    shape = "height:2px;margin:3px 0" if thin else "height:8px"
+    return (
+        f'<div style="display:inline-block;vertical-align:top;{shape};{colour}{more}'
+        f'width:{100 * wide / whole:.2f}%"></div>'
+    )
+
+
+def _list_of_moments(picture: Picture, *, timeless: bool) -> str:
+    cell = (
+        "padding:0 1em 0 0;border:0;line-height:1.5;text-align:left;vertical-align:top;"
+        "background:transparent"
+    )
+    once = f"{cell};white-space:nowrap"
+    rows = []
+    for when, attempt, kind, told in _moments(picture, timeless=timeless):
+        cells = [when] if when else []
+        cells += [f"attempt {attempt}", _GLYPHS.get(kind, "·")]
+        inside = "".join(f'<td style="{once}">{escape(each)}</td>' for each in cells)
+        inside += f'<td style="{cell}">{escape(told)}</td>'
+        rows.append(f'<tr style="background:transparent">{inside}</tr>')
+    if not rows:
+        return ""
+    many = len(picture.lanes)
+    told = f"What happened · {count(many, 'attempt')}, {count(len(rows), 'event')}"
+    summary = f'<span style="white-space:nowrap">{told}</span>'
+    table = (
+        f'<table style="border-collapse:collapse;margin:0.3em 0 0.6em;font-size:1em;color:inherit">'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+    return details(summary, table)
+
+
+def _moments(picture: Picture, *, timeless: bool) -> list[tuple[str, str, str, str]]:
+    """When, on which attempt, the sign, the words: of everything that befell the run."""
+    told = []
+    for mark in picture.marks:
+        when = "" if timeless else seconds(mark.t)
+        said = untimed(mark.text) if timeless else mark.text + mark.timed
+        told.append((when, str(mark.lane + 1), mark.kind, said))
+    return told
+
+
+def untimed(message: str) -> str:
+    """The message of a timeout without what was measured: `… within 1 s (waited 1.003 s)`."""
+    return _WAITED.sub("", message)

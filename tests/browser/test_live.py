@@ -1,0 +1,233 @@
+"""A run in a cell while it happens: it streams, stops, is interrupted, breaks and is saved."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import pytest
+from browser_lab import until
+
+from l0.testing import Reply, sim_answer
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+STORY = sim_answer("sim:story", "Tell me").text
+
+
+async def test_a_cell_streams_live_and_ends_with_the_text_of_its_handle(notebook, shots):
+    nb = await notebook("%%l0 sim:story -F text --speed 120 -o a\nTell me", "print(a.text, end='')")
+    await nb.execute("%load_ext l0")  # once more changes nothing
+    await nb.run_all(wait=False)
+    answer = nb.view(0).locator(".l0-answer")
+    seen = [""]
+    while (text := await nb.live_text(0)) is not None:
+        if text != seen[-1]:
+            seen.append(text)
+        if len(seen) == 20:
+            await nb.shoot(shots / "live.png")
+        await asyncio.sleep(0.03)
+    await nb.ran()
+
+    assert await answer.count() == 0, "the live view is replaced when the run is over"
+    assert len(seen) > 20, "the text grew under the reader's eyes"
+    assert all(STORY.startswith(text) for text in seen)
+    assert len(seen[-1]) > 0.9 * len(STORY)
+    assert await nb.static_text(0) == await nb.printed(1) == STORY
+    plain = (await nb.outputs(0))[0]["data"]["text/plain"]
+    assert plain.endswith(f"\n\n{STORY}")
+    took = float(re.search(r"([\d.]+) s · first token", await nb.static(0).inner_text())[1])
+    assert 254 / 120 < took < 10
+
+
+async def test_no_line_moves_when_the_live_view_becomes_static(notebook):
+    nb = await notebook(
+        "%%l0 sim:markdown --speed 200 --chaos drop@20 --no-resume\nTell me",
+        "%%l0 sim:code --speed 200\nTell me",
+    )
+    await nb.page.set_viewport_size({"width": 1280, "height": 3000})
+    await nb.run_all(wait=False)
+    for index in range(2):
+        live: list[float] = []
+        while (tops := await nb.page.evaluate(_TOPS, index)) is not None:
+            live = tops or live
+            await asyncio.sleep(0.03)
+        static = await nb.page.evaluate(_STATIC_TOPS, index)
+        assert len(live) >= 4
+        assert abs(len(static) - len(live)) <= 1
+        # The last block seen alive was still growing.
+        moved = [round(b - a, 1) for a, b in zip(live[:-1], static, strict=False)]
+        assert max(map(abs, moved)) < 1.5, moved
+    await nb.ran()
+
+
+# Where the blocks of the answer begin, below the top of the view; null when the run is over.
+_TOPS = """index => {
+  const cell = document.querySelectorAll('.jp-Notebook .jp-Cell')[index];
+  const view = cell.querySelector('.l0-view');
+  if (!view) return cell.querySelector('.jp-OutputArea-output.jp-RenderedHTML') ? null : [];
+  if (!view.querySelector('.l0-cut') && /chaos/.test(cell.textContent)) return [];
+  const top = view.getBoundingClientRect().top;
+  const blocks = [...view.querySelector('.l0-answer').children];
+  return blocks.map(el => el.getBoundingClientRect().top - top);
+}"""
+_STATIC_TOPS = """index => {
+  const cell = document.querySelectorAll('.jp-Notebook .jp-Cell')[index];
+  const view = cell.querySelector('.jp-OutputArea-output.jp-RenderedHTML > div');
+  const answer = [...view.children].find(el => el.style.maxWidth === '52em');
+  const top = view.getBoundingClientRect().top;
+  return [...answer.children].map(el => el.getBoundingClientRect().top - top);
+}"""
+
+
+async def test_stop_closes_the_connection_and_run_all_goes_on(notebook, provider, shots, measured):
+    provider.default = Reply(tokens_per_second=50)
+    nb = await notebook(
+        "%%l0 openai:gpt-test -F text -o a\nTell me",
+        "print(a.aborted_by, a.outcome, a.text, sep='\\n', end='')",
+    )
+    await nb.run_all(wait=False)
+    await nb.streams(0, at_least=60)
+    stop = nb.view(0).get_by_role("button", name="Stop")
+    await nb.watch_clicks()
+    await stop.click()
+    await nb.ran()
+
+    (asked,) = provider.requests
+    closing = asked.closed_at - await nb.clicked_at()
+    measured(f"Stop: the provider's socket is closed {closing * 1000:.0f} ms after the click")
+    assert asked.client_left
+    assert closing <= 0.3
+    by, outcome, text = (await nb.printed(1)).split("\n", 2)
+    assert (by, outcome) == ("stop", "aborted")
+    assert len(text) >= 60
+    assert await nb.static_text(0) == text, "the partial text stays"
+    assert await nb.errors(0) == []
+    await nb.shoot(shots / "stopped.png")
+
+
+async def test_interrupting_the_kernel_ends_the_cell_with_one_line(
+    notebook, provider, shots, measured
+):
+    """As quickly while tokens come as while nothing does and the loop sleeps."""
+    provider.enqueue(Reply(tokens_per_second=50), Reply(faults="stall@9"))
+    nb = await notebook(
+        "%%l0 openai:gpt-test -F text -o a\nTell me",
+        "%%l0 openai:gpt-test -F text -o a\nTell me",
+        "print('reached')",
+    )
+    for index, what in enumerate(("while it streams", "while nothing comes")):
+        await nb.run_from(index)
+        await nb.streams(index, at_least=30)
+        asked_at = time.monotonic()
+        await nb.interrupt()
+        await until(lambda: provider.requests[-1].closed_at, "the socket closes")
+        await nb.ran()
+
+        closing = provider.requests[-1].closed_at - asked_at
+        measured(f"Interrupt {what}: the provider's socket is closed after {closing * 1000:.0f} ms")
+        assert provider.requests[-1].client_left
+        assert closing <= 0.3
+        (line,) = await nb.errors(index)
+        assert "\n" not in line
+        assert line.startswith("Interrupted: the run was aborted after ")
+        assert (await nb.counts())[index + 1] is None, "Run All ends here"
+        text, by = await nb.evaluate("[a.text, a.aborted_by]")
+        assert by == "interrupt"
+        assert await nb.static_text(index) == text
+    await nb.shoot(shots / "interrupted.png")
+    await nb.run_cell(2)
+    assert await nb.printed(2) == "reached\n", "the kernel is well"
+
+
+async def test_what_breaks_is_withdrawn_before_the_eyes_and_the_text_is_whole(notebook, shots):
+    ask = "%%l0 sim:story --chaos drop@40,stall@80 --timeout 5,0.4 --speed 200 -F text"
+    nb = await notebook(f"{ask} -o a --no-resume\nTell me", f"{ask} -o b\nTell me")
+    await nb.run_all(wait=False)
+    cuts = nb.view(0).locator(".l0-cut")
+    await cuts.nth(0).wait_for()
+    assert "attempt 1 · withdrawn after 40 tokens" in await cuts.nth(0).inner_text()
+    await cuts.nth(0).locator("summary").click()
+    gone = await cuts.nth(0).locator("del").inner_text()
+    assert len(gone) > 40
+    assert STORY.startswith(gone)
+    await cuts.nth(1).wait_for()
+    assert "gap timeout" in await cuts.nth(1).inner_text()
+    assert await cuts.nth(0).locator("del").is_visible(), "what was opened stays open"
+    await nb.shoot(shots / "withdrawn-live.png")
+    await nb.ran()
+
+    assert await nb.evaluate("[a.text, b.text]") == [STORY, STORY]
+    for index, discarded in enumerate((2, 0)):
+        await nb.reveal(index)
+        static = nb.static(index)
+        assert await nb.static_text(index) == STORY
+        await static.get_by_text("What happened").click()
+        story = await static.locator("table").last.inner_text()
+        assert "drop" in story
+        assert "gap timeout" in story
+        withdrawn = static.locator("details").filter(has=nb.page.locator("del"))
+        assert await withdrawn.count() == discarded, "what is continued is not withdrawn"
+        for each in await withdrawn.all():
+            await each.locator("summary").click()
+            assert STORY.startswith(await each.locator("del").inner_text())
+        await nb.shoot(shots / ("saved-by-continuation.png" if index else "saved-by-retry.png"))
+
+
+async def test_a_second_view_says_the_same(notebook, shots):
+    nb = await notebook("%%l0 sim:unicode -F text --speed 100 -o a\nTell me", "1")
+    await nb.run_all(wait=False)
+    await nb.streams(0, at_least=50)
+    await nb.select(0)
+    await nb.command("notebook:create-output-view")
+    both = "[...document.querySelectorAll('.l0-answer')].map(answer => answer.textContent)"
+    await nb.page.wait_for_function(f"{both}[1]?.length")
+    for _ in range(5):
+        first, second = await nb.page.evaluate(both)
+        assert first == second
+        await asyncio.sleep(0.05)
+    await nb.shoot(shots / "second-view.png")
+    await nb.ran()
+    text = await nb.evaluate("a.text")
+    assert await nb.static_text(0) == text
+
+
+async def test_a_page_reloaded_in_mid_stream_goes_on_with_the_same_text(notebook, provider, shots):
+    provider.default = Reply(tokens_per_second=30)
+    nb = await notebook("%%l0 openai:gpt-test -F text -o a\nTell me")
+    await nb.run_all(wait=False)
+    await nb.streams(0, at_least=50)
+    await nb.save()
+    await nb.reload()
+    await nb.streams(0, at_least=100)
+    first = await nb.live_text(0)
+    await nb.page.wait_for_function(
+        "seen => document.querySelector('.l0-answer').textContent.length > seen", arg=len(first)
+    )
+    await nb.shoot(shots / "reloaded.png")
+    await nb.view(0).get_by_role("button", name="Stop").click()
+    await until(lambda: _has_status(nb, "aborted"), "the reloaded view hears of the end")
+    text = await nb.evaluate("a.text")
+    assert text.startswith(first)
+    assert await nb.live_text(0) == text
+    assert provider.requests[0].client_left
+
+
+async def test_a_page_that_was_away_when_the_run_ended_shows_its_text(notebook, provider):
+    """Whoever closes the laptop in mid-stream finds the answer when it is opened again."""
+    provider.default = Reply(tokens_per_second=150)
+    nb = await notebook("%%l0 openai:gpt-test -F text -o a\nTell me")
+    await nb.run_all(wait=False)
+    await nb.streams(0, at_least=50)
+    await nb.save()
+    await nb.page.goto("about:blank")
+    await until(lambda: provider.requests[0].finished, "the answer ends")
+    await nb.load()
+    await nb.page.wait_for_function("document.querySelector('.l0-answer')?.textContent.length")
+    assert await _has_status(nb, "complete")
+    assert await nb.live_text(0) == await nb.evaluate("a.text")
+
+
+async def _has_status(nb, status):
+    return await nb.view(0).get_attribute("data-status") == status
