@@ -195,3 +195,14 @@ async def test_an_error_of_an_earlier_call_is_not_the_context_of_a_later_one(clo
             answering(MODEL, last)
         )
     assert last.__context__ is None
+
+
+async def test_what_the_caller_is_handling_does_not_count(clock):
+    """A second try inside `except` is judged by its own errors."""
+    ask = answering(MODEL, MODEL, "fine")
+    try:
+        raise http_error(429, retry_after=7)
+    except Exception:
+        with pytest.raises(Exception, match="odd"):
+            await RetryManager(Retry(attempts=1, base_delay=0), clock=clock).execute(ask)
+    assert (len(ask.calls), clock.now) == (2, 0)

@@ -322,3 +322,28 @@ def test_a_policy_that_makes_no_sense_is_a_value_error(fields):
     """The message names the field."""
     with pytest.raises(ValueError, match=next(iter(fields))):
         Retry(**fields)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_what_the_caller_is_handling_does_not_classify_a_failure(play, wrapped):
+    """A second try inside `except`: Python makes the first error the context of the second."""
+    odd = Exception("odd")
+
+    async def source():
+        if wrapped:
+            try:
+                raise odd
+            except Exception as error:
+                raise RuntimeError("wrapped") from error
+        raise odd
+        yield
+
+    calls = iter([source, lambda: ["a"]])
+    try:
+        raise http_error(429, retry_after=7)
+    except Exception as ambient:
+        run = await play(lambda: next(calls)())
+        assert odd.__context__ is ambient
+    assert run.one("ERROR").category == "model"
+    assert run.one("RETRY_ATTEMPT").delay_ms == 0
+    assert run.stream._run.ambient is None

@@ -18,6 +18,8 @@ from l0.errors import (
     NetworkErrorType,
     RetryableErrorType,
     StreamAbortedError,
+    classify,
+    retry_after,
 )
 from l0.events import Severity
 from l0.stream._retry import Retry, RetryContext, delay
@@ -51,6 +53,39 @@ def halts(error: BaseException) -> bool:
     return isinstance(
         error, StreamAbortedError | DeadlineError | FatalGuardrailError | InterceptorError
     )
+
+
+def judge(
+    failure: BaseException, ambient: BaseException | None = None
+) -> tuple[Classification, float | None]:
+    """What kind of failure it is, and how many seconds the provider asked to wait.
+
+    `ambient` is what the caller was handling when it happened, as in a second try inside `except`.
+    Python makes that the context of whatever is raised, but it is no part of this story.
+    """
+    last = None if ambient is None else _led_to_by(failure, ambient)
+    if last is None:
+        return classify(failure), retry_after(failure)
+    last.__context__ = None
+    try:
+        return classify(failure), retry_after(failure)
+    finally:
+        last.__context__ = ambient
+
+
+def _led_to_by(failure: BaseException, ambient: BaseException) -> BaseException | None:
+    """The link of the story whose context is what the caller was handling."""
+    pending: list[BaseException | None] = [failure]
+    for _ in range(32):
+        link = pending.pop() if pending else None
+        if link is None:
+            if not pending:
+                return None
+            continue
+        if link.__context__ is ambient:
+            return link
+        pending += [link.__context__, link.__cause__]
+    return None
 
 
 def refusal(

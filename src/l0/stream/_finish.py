@@ -233,7 +233,7 @@ async def release(run: Run) -> None:
         discard(run.chain[0])
     if not run.ended:  # what broke off here is neither an attempt's failure nor an ending
         run.ended, run.outcome, run.error = True, "failed", sys.exc_info()[1]
-    run.gone = True
+    run.gone, run.ambient = True, None
     for waiter in run.waiters:
         waiter.get_loop().call_soon_threadsafe(_wake, waiter)
 

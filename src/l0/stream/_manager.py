@@ -5,18 +5,20 @@ from __future__ import annotations
 import inspect
 import logging
 import random as random_module
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from l0.errors import Classification, ErrorCategory, classify, retry_after
+from l0.errors import Classification, ErrorCategory, classify
 from l0.events import SYSTEM_CLOCK, Clock, State
 from l0.stream._decide import (
     Ledger,
     calculated_delay,
     default_delay,
     halts,
+    judge,
     reason_of,
     refusal,
     usable,
@@ -95,25 +97,30 @@ class RetryManager:
         Raises:
             Exception: the last failure, with a note that says why it was not retried.
         """
-        ledger = Ledger()
+        ledger, ambient = Ledger(), sys.exc_info()[1]
         while True:
             try:
                 result = fn()
                 return await result if inspect.isawaitable(result) else result
             except Exception as error:  # whatever it is, the policy decides about it
                 failure = error
-            await self._settle(failure, ledger, on_retry)
+            found, asked = judge(failure, ambient)
+            await self._settle(failure, found, asked, ledger, on_retry)
 
     async def _settle(
-        self, failure: Exception, ledger: Ledger, on_retry: Callable[[int, str], Any] | None
+        self,
+        failure: Exception,
+        found: Classification,
+        asked: float | None,
+        ledger: Ledger,
+        on_retry: Callable[[int, str], Any] | None,
     ) -> None:
         """Wait for the next attempt, or raise the failure."""
-        found = classify(failure)
         self._history.append(failure)
         refused = await self._refused(failure, found, ledger, None)
         wait = None
         if refused is None:
-            wait = await self._wait_for(failure, found, ledger)
+            wait = await self._wait_for(failure, found, asked, ledger)
             refused = "retry_after_too_long" if wait is None else None
         if refused is not None or wait is None:
             if ledger.retries or refused != "not_retryable":
@@ -161,21 +168,21 @@ class RetryManager:
         Raises:
             TypeError: the policy's `calculate_delay` is a coroutine function; use `wait`.
         """
-        found, policy = classify(error), self.config
+        (found, asked), policy = judge(error), self.config
         wait = default_delay(policy, found, self._ledger, self._random)
         if policy.calculate_delay is not None:
-            context = self._context(error, found, self._ledger, wait)
+            context = self._context(error, found, asked, self._ledger, wait)
             try:
                 answer: Any = policy.calculate_delay(context)
             except Exception as again:  # the caller's hook failed; the default delay stands
                 log.debug("calculate_delay failed", exc_info=again)
             else:
                 wait = usable(_plain(answer, "calculate_delay"), wait)
-        return max(wait, retry_after(error) or 0.0)
+        return max(wait, asked or 0.0)
 
     async def wait(self, error: BaseException) -> None:
         """Sleep until the next retry after this failure is due."""
-        wait = await self._wait_for(error, classify(error), self._ledger)
+        wait = await self._wait_for(error, *judge(error), self._ledger)
         await self._clock.sleep(self.get_delay(error) if wait is None else wait)
 
     def get_state(self) -> RetryState:
@@ -208,17 +215,22 @@ class RetryManager:
             return "vetoed"
 
     async def _wait_for(
-        self, error: BaseException, found: Classification, ledger: Ledger
+        self, error: BaseException, found: Classification, asked: float | None, ledger: Ledger
     ) -> float | None:
         policy = self.config
         wait = default_delay(policy, found, ledger, self._random)
         if policy.calculate_delay is not None:
-            context = self._context(error, found, ledger, wait)
+            context = self._context(error, found, asked, ledger, wait)
             wait = await calculated_delay(policy, context, _awaited)
-        return with_retry_after(policy, wait, retry_after(error))
+        return with_retry_after(policy, wait, asked)
 
     def _context(
-        self, error: BaseException, found: Classification, ledger: Ledger, wait: float
+        self,
+        error: BaseException,
+        found: Classification,
+        asked: float | None,
+        ledger: Ledger,
+        wait: float,
     ) -> RetryContext:
         network = found.category is ErrorCategory.NETWORK
         return RetryContext(
@@ -234,7 +246,7 @@ class RetryManager:
             base_delay=self.config.base_delay,
             max_delay=self.config.network_max_delay if network else self.config.max_delay,
             default_delay=wait,
-            retry_after=retry_after(error),
+            retry_after=asked,
             state=None,
         )
 

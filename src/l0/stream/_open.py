@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from typing import Any
 
 from l0.adapters import PassthroughAdapter, bind, select_adapter, select_by_chunk
@@ -45,6 +46,7 @@ async def open_attempt(run: Run) -> Attempt:
     """Call the factory, open what it returns, choose the adapter; ends ready to wait for it."""
     if run.asked < len(run.options.interceptors) and run.cached is None and run.watch.why is None:
         await ask_before(run)
+    run.ambient = sys.exc_info()[1]
     watch, state, options = run.watch, run.state, run.options
     started = run.clock.monotonic()
     attempt = Attempt(state.attempt, state.fallback_index, started, feed=_not_bound)

@@ -15,9 +15,7 @@ from l0.errors import (
     ErrorCategory,
     NetworkErrorType,
     StreamTimeoutError,
-    classify,
     failure_type,
-    retry_after,
 )
 from l0.events import (
     AttemptStartPayload,
@@ -41,6 +39,7 @@ from l0.stream._decide import (
     counts_toward_limit,
     default_delay,
     halts,
+    judge,
     reason_of,
     refusal,
     with_retry_after,
@@ -119,7 +118,8 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
     if isinstance(failure, StreamTimeoutError) and failure is run.watch.fired:
         _tell_timeout(run, failure)
     await close_upstream(run)
-    found = judged = _classified(run, failure)
+    found, asked = _classified(run, failure)
+    judged = found
     goes_on, position = False, None
     if attempt is not None:
         position = position_after(run, attempt, failure, found)
@@ -140,7 +140,7 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
             position = None
         run.attempt = None
     run.errors.append(failure)
-    plan = await _decide(run, failure, judged)
+    plan = await _decide(run, failure, judged, asked)
     plan.resumable, plan.found = goes_on, found
     if plan.action == "retry":
         plan.position = position
@@ -162,15 +162,16 @@ def _tell_lost(run: Run, position: Position) -> None:
         run.tell(position.usage)
 
 
-def _classified(run: Run, failure: Exception) -> Classification:
-    found, attempt = classify(failure), run.attempt
+def _classified(run: Run, failure: Exception) -> tuple[Classification, float | None]:
+    found, asked = judge(failure, run.ambient)
+    attempt = run.attempt
     if found.network_type is NetworkErrorType.CONNECTION_DROPPED and not (
         attempt and attempt.alive
     ):
         found = found.replace(network_type=NetworkErrorType.NO_BYTES)
     if isinstance(failure, Error):
         _put_in_context(run, failure)
-    return found
+    return found, asked
 
 
 def _put_in_context(run: Run, failure: Error) -> None:
@@ -254,13 +255,15 @@ def _tell_error(run: Run, failure: Exception, plan: _Plan) -> None:
 # --- deciding -------------------------------------------------------------------------------
 
 
-async def _decide(run: Run, failure: Exception, found: Classification) -> _Plan:
+async def _decide(
+    run: Run, failure: Exception, found: Classification, asked: float | None
+) -> _Plan:
     if halts(failure):
         return _Plan("halt", "halts", found)
     policy, ledger = run.options.retry, run.ledger
     single = not callable(run.factory)
     reason = refusal(failure, found, policy, ledger, single_use=single)
-    plan = _Plan("retry", reason_of(found), found, retry_after=retry_after(failure))
+    plan = _Plan("retry", reason_of(found), found, retry_after=asked)
     if reason is None and policy.should_retry is not None:
         reason = await _ask(run, failure, found)
     if reason is None:
@@ -319,12 +322,12 @@ async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:
             state=state,
         )
         wait = await calculated_delay(policy, context, lambda it: run.watch.limited(it, "", None))
-    asked = with_retry_after(policy, wait, plan.retry_after)
-    if asked is None:
+    seconds = with_retry_after(policy, wait, plan.retry_after)
+    if seconds is None:
         return "retry_after_too_long"
-    if run.clock.monotonic() + asked > run.watch.total:
+    if run.clock.monotonic() + seconds > run.watch.total:
         return "deadline"
-    plan.wait = asked
+    plan.wait = seconds
     return None
 
 

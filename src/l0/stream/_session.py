@@ -75,6 +75,7 @@ class Run:
         self.gone = False  # the generator has ended: nothing more will be handed over
         self.waiters: list[asyncio.Future[None]] = []  # who wait for that
         self.raw: list[Any] | None = None
+        self.ambient: BaseException | None = None  # what the consumer is handling meanwhile
         self.asked = 0  # how many interceptors were asked before the run
         self.cached: Any = None  # the CachedResult that is used instead of the next attempt
         self.resuming: Any = None  # the Resume that the next attempt goes on from
