@@ -13,7 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
-from browser_lab import LabServer, Notebook, chromium  # noqa: E402  it stands beside its tests
+from browser_lab import LabServer, chromium  # noqa: E402  they stand beside their tests
+from browser_notebook import Notebook  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 BROKEN = "%%l0 sim:story --chaos drop@40,stall@80 --no-resume --timeout 5,1 --speed 90 -o tale"

@@ -8,12 +8,15 @@ it was started on.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
+import re
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browser_lab import BROWSERS, KEY, LabServer, Notebook, chromium, find_browser
+from browser_lab import BROWSERS, KEY, LabServer, chromium, find_browser
+from browser_notebook import Notebook
 
 from l0.testing import FaultServer, Reply
 
@@ -74,8 +77,8 @@ async def notebook(lab, context, provider, request):
     opened: list[Notebook] = []
 
     async def make(*cells: str) -> Notebook:
-        name = f"{request.node.name.split('[')[0].removeprefix('test_')[:60]}-{len(opened)}"
-        made = await Notebook.create(lab, context, cells, name)
+        name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[:60]
+        made = await Notebook.create(lab, context, cells, f"{name}-{next(_numbers)}")
         opened.append(made)
         return made
 
@@ -83,7 +86,10 @@ async def notebook(lab, context, provider, request):
     for made in opened:
         if not made.page.is_closed():
             await made.shut_down()
-        assert made.console == []
+    assert [line for made in opened for line in made.console] == []
+
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")

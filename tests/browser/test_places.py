@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from browser_lab import Notebook, until
+from browser_lab import until
+from browser_notebook import Notebook
 
 from l0.testing import Reply, sim_answer
 

@@ -7,7 +7,8 @@ import json
 
 import pytest
 import pytest_asyncio
-from browser_lab import KEY, Notebook
+from browser_lab import KEY
+from browser_notebook import Notebook
 
 from l0.testing import Reply, sim_answer
 

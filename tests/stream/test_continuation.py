@@ -433,3 +433,20 @@ async def test_a_slow_restart_keeps_the_text_until_the_next_attempt(play, clock)
         on_restart=lambda *args: at.append((clock.now, *args)),
     )
     assert at == [(7, 0, "network_error")]
+
+
+async def test_who_knows_where_to_go_on_is_told(play):
+    """The factory that is told of its attempt, or nobody: then it presumably begins anew."""
+    model = ScriptedModel([*FOX, fail(NET)], ["fox"])
+    run = await play(model, continuation=True)
+    assert run.one("CONTINUATION_START").mode == "prompt"
+    calls = iter([[*FOX, 3.5], [*FOX, "fox"]])
+
+    def decode(chunk):
+        if chunk == 3.5:
+            raise NET
+        return chunk
+
+    run = await play(lambda: next(calls), continuation=True, adapter=decode)
+    assert run.one("CONTINUATION_START").mode == "restart"
+    assert (run.shown, run.state.lost_tokens) == ("The quick brown fox", 0)

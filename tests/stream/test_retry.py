@@ -339,11 +339,12 @@ async def test_what_the_caller_is_handling_does_not_classify_a_failure(play, wra
         yield
 
     calls = iter([source, lambda: ["a"]])
+    ambient = http_error(429, retry_after=7)
     try:
-        raise http_error(429, retry_after=7)
-    except Exception as ambient:
+        raise ambient
+    except Exception:
         run = await play(lambda: next(calls)())
-        assert odd.__context__ is ambient
+    assert odd.__context__ is ambient
     assert run.one("ERROR").category == "model"
     assert run.one("RETRY_ATTEMPT").delay_ms == 0
     assert run.stream._run.ambient is None

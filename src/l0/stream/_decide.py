@@ -21,7 +21,7 @@ from l0.errors import (
     classify,
     retry_after,
 )
-from l0.events import Severity
+from l0.events import Severity, State
 from l0.stream._retry import Retry, RetryContext, delay
 from l0.stream._watchdog import Stopped
 
@@ -150,6 +150,37 @@ async def calculated_delay(
     except Exception as error:  # the caller's hook failed; the default delay stands
         log.debug("calculate_delay failed", exc_info=error)
     return context.default_delay
+
+
+def retry_context(
+    policy: Retry,
+    error: BaseException,
+    found: Classification,
+    *,
+    retries: int,
+    counts: tuple[int, int],
+    default: float,
+    asked: float | None,
+    state: State | None,
+) -> RetryContext:
+    """What `calculate_delay` is told; `counts` are model and network retries so far."""
+    network = found.category is ErrorCategory.NETWORK
+    return RetryContext(
+        attempt=retries + 1,
+        error=error,
+        category=found.category,
+        reason=found.reason,
+        network_type=found.network_type,
+        is_network=network,
+        model_retry_count=counts[0],
+        network_retry_count=counts[1],
+        total_retries=sum(counts),
+        base_delay=policy.base_delay,
+        max_delay=policy.network_max_delay if network else policy.max_delay,
+        default_delay=default,
+        retry_after=asked,
+        state=state,
+    )
 
 
 def usable(seconds: Any, default: float) -> float:

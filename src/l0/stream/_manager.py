@@ -21,6 +21,7 @@ from l0.stream._decide import (
     judge,
     reason_of,
     refusal,
+    retry_context,
     usable,
     with_retry_after,
 )
@@ -232,21 +233,14 @@ class RetryManager:
         ledger: Ledger,
         wait: float,
     ) -> RetryContext:
-        network = found.category is ErrorCategory.NETWORK
-        return RetryContext(
-            attempt=ledger.retries + 1,
-            error=error,
-            category=found.category,
-            reason=found.reason,
-            network_type=found.network_type,
-            is_network=network,
-            model_retry_count=ledger.budgeted,
-            network_retry_count=ledger.retries - ledger.budgeted,
-            total_retries=ledger.retries,
-            base_delay=self.config.base_delay,
-            max_delay=self.config.network_max_delay if network else self.config.max_delay,
-            default_delay=wait,
-            retry_after=asked,
+        return retry_context(
+            self.config,
+            error,
+            found,
+            retries=ledger.retries,
+            counts=(ledger.budgeted, ledger.retries - ledger.budgeted),
+            default=wait,
+            asked=asked,
             state=None,
         )
 

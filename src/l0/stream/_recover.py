@@ -42,6 +42,7 @@ from l0.stream._decide import (
     judge,
     reason_of,
     refusal,
+    retry_context,
     with_retry_after,
 )
 from l0.stream._finish import close_upstream, tell_aborted, tell_end
@@ -49,7 +50,7 @@ from l0.stream._interceptors import ask_error
 from l0.stream._open import awaited
 from l0.stream._provider import Position, position_after, refused
 from l0.stream._resume import cut_to, prepare, resumable, tell_resume
-from l0.stream._retry import Retry, RetryContext
+from l0.stream._retry import Retry
 from l0.stream._sections import close_chain, close_sections
 from l0.stream._session import Run
 from l0.stream._usage import tell_usage
@@ -304,21 +305,14 @@ async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:
     found, ledger, state = plan.found, run.ledger, run.state
     wait = default_delay(policy, found, ledger, run.random)
     if policy.calculate_delay is not None:
-        network = found.category is ErrorCategory.NETWORK
-        context = RetryContext(
-            attempt=ledger.retries + 1,
-            error=failure,
-            category=found.category,
-            reason=found.reason,
-            network_type=found.network_type,
-            is_network=network,
-            model_retry_count=state.model_retry_count,
-            network_retry_count=state.network_retry_count,
-            total_retries=state.retry_attempts,
-            base_delay=policy.base_delay,
-            max_delay=policy.network_max_delay if network else policy.max_delay,
-            default_delay=wait,
-            retry_after=plan.retry_after,
+        context = retry_context(
+            policy,
+            failure,
+            found,
+            retries=ledger.retries,
+            counts=(state.model_retry_count, state.network_retry_count),
+            default=wait,
+            asked=plan.retry_after,
             state=state,
         )
         wait = await calculated_delay(policy, context, lambda it: run.watch.limited(it, "", None))

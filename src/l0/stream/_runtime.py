@@ -47,7 +47,7 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                         if count >= attempt.due:
                             attend(run, attempt, event)
                             if run.recorder is not None and run.recorder.full:
-                                await run.recorder.room()
+                                await watch.limited(run.recorder.room(), "", None)
                         yield event
                         state._last_mono = now = monotonic()
                         watch.deadline = now + gap
@@ -59,6 +59,8 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                                 raise watch.verdict()
                         if attempt.complete is not None:
                             break
+                        if run.recorder is not None and run.recorder.full:
+                            await watch.limited(run.recorder.room(), "", None)
                         if out is not None:
                             now = monotonic()
                             watch.deadline = now + gap

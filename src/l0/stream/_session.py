@@ -159,6 +159,8 @@ class Run:
         if falls:  # the state keeps what stands as one piece; here its tokens are told apart
             state._parts[:] = standing
             state._joined_parts, state._base = len(standing), 0
+        if self.attempt is not None:
+            self.attempt.tokens_before = min(self.attempt.tokens_before, len(standing))
         self.held = _still_standing(self.held, kept_chars)
         self.unshown, self.delivered_other = 0, False
         if not delivered:
