@@ -92,6 +92,7 @@ def shell(tmp_path, monkeypatch):
     monkeypatch.setenv("L0_STORE", str(tmp_path / "runs.db"))
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delattr(builtins, "_", raising=False)  # doctests leave it, and IPython yields to it
     from IPython.core import async_helpers
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config

@@ -316,3 +316,14 @@ async def test_rules_of_one_name_are_told_apart(play):
             ("custom_pattern", 3),
             ("elsewhere", None),
         ]
+
+
+async def test_what_the_last_words_show_is_added_to_what_stood_before_them(play):
+    """Both are told at completion."""
+    run = await play(
+        ScriptedModel(["Sure!\n", "This was written as an AI"]),
+        drift=DriftConfig(policy="record"),
+        check_intervals=CheckIntervals(0, 0, 0),
+    )
+    assert run.state.drift_types == ("hedging", "meta_commentary")
+    assert run.one("DRIFT_CHECK_RESULT").score == 0.9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import l0
-from l0.events import DataPayload, Event, EventType
+from l0.events import DataPayload, Event, EventType, InMemoryEventStore, replay
 from l0.stream import ContinuationConfig, DeduplicationOptions, Retry, Timeout, current_attempt
 from l0.testing import ScriptedModel, end, fail, stall, tool
 
@@ -450,3 +450,18 @@ async def test_who_knows_where_to_go_on_is_told(play):
     run = await play(lambda: next(calls), continuation=True, adapter=decode)
     assert run.one("CONTINUATION_START").mode == "restart"
     assert (run.shown, run.state.lost_tokens) == ("The quick brown fox", 0)
+
+
+@pytest.mark.parametrize("tokens", [63, 64, 65, 128])
+async def test_a_checkpoint_at_the_end_of_a_batch_is_recorded(play, tokens):
+    """The mark belongs to the token, wherever the batch ends."""
+    store = InMemoryEventStore()
+    run = await play(
+        ScriptedModel(["word "] * (tokens + 3)),
+        continuation=True,
+        check_intervals=l0.CheckIntervals(0, 0, tokens),
+        event_store=store,
+    )
+    again = replay(store, run.stream.stream_id)
+    assert [event async for event in again]
+    assert again.state.checkpoint == run.state.checkpoint == "word " * tokens

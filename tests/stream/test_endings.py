@@ -370,3 +370,33 @@ async def test_an_abort_after_the_loop_is_closed_has_no_effect():
     await asyncio.to_thread(elsewhere)
     streams[0].abort()
     assert streams[0].outcome in {"aborted", "cancelled"}
+
+
+async def test_an_abort_beside_a_consumer_that_pulls_is_told_once():
+    """Both find that the run has to be ended; one of them does it, the other waits."""
+    closed = []
+
+    class Slow:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            return "a"
+
+        async def aclose(self):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            closed.append(True)
+
+    for turns in range(4):
+        closed.clear()
+        stream, told = started(lambda: Slow())
+        iterator = aiter(stream)
+        await anext(iterator)
+        stream.abort()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        assert [event async for event in iterator] == []
+        assert (closed, stream.outcome) == ([True], "aborted")
+        check_run(told)
+        assert [event.type for event in told].count("ABORT_REQUESTED") == 1

@@ -10,6 +10,7 @@ from l0.stream import Retry
 from l0.testing import HTTPStatusError, ScriptedModel, fail, stall, tool
 
 NET = ConnectionResetError("gone")
+DATA = Event(EventType.DATA, payload=DataPayload("json", json=1))
 AGAIN = Retry(attempts=5, base_delay=0)
 STORY = "Once upon a time, in a valley far away, there lived a miller who had three sons."
 
@@ -22,9 +23,8 @@ def inner(*scripts, clock, **options):
 
 async def test_a_restart_inside_is_a_restart_outside(play, clock):
     """Tokens, tool calls and data that the inner stream withdrew are withdrawn."""
-    data = Event(EventType.DATA, payload=DataPayload("json", json=1))
     run = await play(
-        inner(["a", tool("1", "f"), data, fail(NET)], ["b", tool("2", "f")], clock=clock)
+        inner(["a", tool("1", "f"), DATA, fail(NET)], ["b", tool("2", "f")], clock=clock)
     )
     assert (run.shown, run.state.content, run.error) == ("b", "b", None)
     assert [call.id for call in run.state.tool_calls] == ["2"]
@@ -37,7 +37,7 @@ async def test_a_withdrawn_tool_call_does_not_keep_the_next_attempt_from_resumin
     """It is as if it had never been."""
     calls = iter(
         [
-            inner([tool("1", "f"), fail(NET)], ["one ", "two ", fail(401)], clock=clock),
+            inner([tool("1", "f"), DATA, fail(NET)], ["one ", "two ", fail(401)], clock=clock),
             inner(["two ", "three"], clock=clock),
         ]
     )
@@ -161,3 +161,23 @@ async def test_an_error_of_an_earlier_attempt_is_not_the_context_of_a_later_one(
     errors = run.stream.errors
     assert errors[1] is second
     assert (second.__context__, second.__cause__) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        (["two ", "three", 2, "o ", "four"], "one two four"),
+        (["two ", "three", 4, "four"], "one two four"),
+        (["tw", 1, "wo ", "four"], "one two four"),
+        (["two ", "three", 7, "ee"], "one two three"),
+    ],
+    ids=["inside the overlap", "at its end", "while held back", "behind it"],
+)
+async def test_what_still_stands_of_a_withdrawn_overlap_is_compared_again(play, said, whole):
+    """The source's text is what it kept and what it writes then."""
+    items = [
+        Event(EventType.RESTART, kept_chars=item) if isinstance(item, int) else item
+        for item in said
+    ]
+    run = await play(ScriptedModel(["one ", "two ", fail(NET)], items), continuation=True)
+    assert run.shown == run.state.content == whole

@@ -193,3 +193,10 @@ async def test_a_call_of_a_failed_attempt_falls_away(play):
     run = await play(model)
     assert [e.type for e in run.events] == ["tool_call", "restart", "tool_call", "complete"]
     assert [call.id for call in run.state.tool_calls] == ["2"]
+
+
+async def test_nothing_before_the_first_chunk_does_not_choose_the_adapter(play):
+    """A provider's stream may begin with an empty item."""
+    run = await play(lambda: [None, *openai_chunks("Hello")])
+    assert run.shown == "Hello"
+    assert run.one("ADAPTER_DETECTED").adapter_id == "openai"
