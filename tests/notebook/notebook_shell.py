@@ -1,5 +1,6 @@
 """A shell of its own for each test, and a view that draws nothing but remembers."""
 
+import builtins
 import sys
 from types import ModuleType
 
