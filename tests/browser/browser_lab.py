@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -181,14 +182,16 @@ class LabServer:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Any]:
-    """A headless Chromium with a profile of its own."""
+    """A headless Chromium with a profile of its own; nothing of the user's is touched."""
     from playwright.async_api import async_playwright
 
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=find_browser(), args=BROWSER_FLAGS
-        )
-        try:
-            yield browser
-        finally:
-            await browser.close()
+    with tempfile.TemporaryDirectory(prefix="l0-chromium-", ignore_cleanup_errors=True) as home:
+        places = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_CACHE_HOME"), home)
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=find_browser(), args=BROWSER_FLAGS, env={**os.environ, **places}
+            )
+            try:
+                yield browser
+            finally:
+                await browser.close()

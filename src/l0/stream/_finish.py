@@ -26,7 +26,7 @@ from l0.stream._sections import close_chain, close_sections
 from l0.stream._session import Run
 from l0.stream._source import discard
 from l0.stream._usage import tell_usage
-from l0.stream._watchdog import Stopped
+from l0.stream._watchdog import Stopped, Watchdog
 
 log = logging.getLogger("l0")
 
@@ -252,9 +252,9 @@ async def close_upstream(run: Run) -> None:
     attempt.source = None
     if not source.needs_closing:
         return
-    watch = run.watch
-    total, watch.total = watch.total, float("inf")  # closing has its own limit
-    why, watch.why = watch.why, None
+    # A timer of its own: an abort or the deadline does not cut it short, and who aborts a run that
+    # its consumer may go on with closes it beside the consumer's waits.
+    watch = Watchdog(run.clock)
     try:
         await watch.limited(source.close(), "close", CLOSE_SECONDS)
     except Stopped:
@@ -262,5 +262,4 @@ async def close_upstream(run: Run) -> None:
     except Exception as error:  # a provider's close must not turn one failure into another
         log.debug("closing the upstream failed", exc_info=error)
     finally:
-        watch.total = total
-        watch.why, watch.deferred = watch.deferred or watch.why or why, None
+        watch.close()

@@ -89,6 +89,8 @@ async def recover(run: Run, failure: BaseException) -> Event | None:
             raise failure
         try:
             plan = await _settle(run, failure)
+            if plan.action != "halt" and run.watch.why is not None:
+                raise run.watch.verdict()  # asked for while the upstream was being closed
             if plan.action == "retry":
                 return await _retry(run, plan)
             if plan.action == "fallback":

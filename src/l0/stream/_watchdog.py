@@ -72,7 +72,6 @@ class Watchdog:
         "baseline",
         "cancelled",
         "deadline",
-        "deferred",
         "elapsed",
         "fired",
         "gap",
@@ -102,7 +101,6 @@ class Watchdog:
         self.limit = 0.0
         self._lag = 0.0
         self.why: str | None = None
-        self.deferred: str | None = None  # an interruption that came while the upstream closes
         self.elapsed = 0.0
         self.fired: Exception | None = None  # the timeout of our own that was raised last
         self.stray = False  # our cancellation may still be on its way
@@ -151,9 +149,6 @@ class Watchdog:
 
     def interrupt(self, why: str) -> None:
         """End the present wait, or the next one if nothing waits."""
-        if self.kind == "close" != why:
-            self.deferred = why  # closing has a limit of its own, and is not cut short
-            return
         self.why = why
         now = self._clock.monotonic()
         # The loop stores only deadlines, so the wait began one limit before its own.
