@@ -16,7 +16,7 @@ from l0.guardrails import DriftConfig, DriftDetector
 from l0.stream import CheckIntervals, Retry, Timeout
 from l0.stream._batch import TokenBatch
 from l0.stream._session import Run
-from l0.testing import ScriptedModel, fail, stall
+from l0.testing import ScriptedModel, fail, stall, tool
 
 NET = ConnectionResetError("gone")
 TEXTS = [
@@ -211,3 +211,18 @@ async def test_a_state_that_is_read_at_every_token_stays_linear(clock):
     async for _ in stream:
         total += len(stream.state.content)
     assert total > 2000 * 2000 * 100 / 2
+
+
+async def test_tokens_are_told_in_batches(clock):
+    """64 of them or 50 ms; an event between them closes the batch, so that order is exact."""
+    told = []
+
+    def listen(event):
+        told.append(event)
+
+    listen.types = ["TOKENS", "STREAM_EVENT"]
+    script = [*["x"] * 70, tool("1", "f"), *["x"] * 3, stall(0.06), "x"]
+    await l0.run(ScriptedModel(script), clock=clock, on_event=listen).read()
+    sizes = [len(e.payload.texts) if e.type == "TOKENS" else e.type for e in told]
+    assert sizes == [64, 6, "STREAM_EVENT", 3, 1]
+    assert [e.payload.start for e in told if e.type == "TOKENS"] == [0, 64, 70, 73]
