@@ -88,7 +88,8 @@ def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
 
 def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
     """The source ended: what the adapter still holds, what was withheld, buffered tool calls."""
-    attempt.leave_scope()
+    if not attempt.alive:
+        attempt.leave_scope()
     if attempt.complete is None and attempt.decoder is not None:
         for item in attempt.decoder.finish():
             yield from accept(run, attempt, item)

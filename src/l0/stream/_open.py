@@ -46,7 +46,8 @@ async def open_attempt(run: Run) -> Attempt:
     """Call the factory, open what it returns, choose the adapter; ends ready to wait for it."""
     if run.asked < len(run.options.interceptors) and run.cached is None and run.watch.why is None:
         await ask_before(run)
-    run.ambient = sys.exc_info()[1]
+    if (ambient := sys.exc_info()[1]) is not run.ambient:
+        run.ambient = ambient
     watch, state, options = run.watch, run.state, run.options
     started = run.clock.monotonic()
     attempt = Attempt(state.attempt, state.fallback_index, started, feed=_not_bound)

@@ -11,26 +11,21 @@ from l0.errors import (
     AllStreamsExhaustedError,
     Classification,
     DeadlineError,
-    Error,
     ErrorCategory,
-    NetworkErrorType,
     StreamTimeoutError,
     failure_type,
 )
 from l0.events import (
     AttemptStartPayload,
-    ConnectionDroppedPayload,
     ErrorPayload,
     Event,
     FallbackModelSelectedPayload,
     FallbackStartPayload,
-    NetworkErrorPayload,
     RetryAttemptPayload,
     RetryFnErrorPayload,
     RetryFnResultPayload,
     RetryFnStartPayload,
     RetryStartPayload,
-    TimeoutTriggeredPayload,
 )
 from l0.stream._checks import checkpoint_at_failure
 from l0.stream._decide import (
@@ -39,12 +34,12 @@ from l0.stream._decide import (
     counts_toward_limit,
     default_delay,
     halts,
-    judge,
     reason_of,
     refusal,
     retry_context,
     with_retry_after,
 )
+from l0.stream._failure import classified, put_in_context, tell_network, tell_timeout
 from l0.stream._finish import close_upstream, tell_aborted, tell_end
 from l0.stream._interceptors import ask_error
 from l0.stream._open import awaited
@@ -54,7 +49,7 @@ from l0.stream._retry import Retry
 from l0.stream._sections import close_chain, close_sections
 from l0.stream._session import Run
 from l0.stream._usage import tell_usage
-from l0.stream._watchdog import Stopped, timeout_kind
+from l0.stream._watchdog import Stopped
 
 log = logging.getLogger("l0")
 
@@ -119,9 +114,9 @@ async def _stop(run: Run, failure: BaseException) -> None:
 async def _settle(run: Run, failure: Exception) -> _Plan:
     attempt = run.attempt
     if isinstance(failure, StreamTimeoutError) and failure is run.watch.fired:
-        _tell_timeout(run, failure)
+        tell_timeout(run, failure)
     await close_upstream(run)
-    found, asked = _classified(run, failure)
+    found, asked = classified(run, failure)
     judged = found
     goes_on, position = False, None
     if attempt is not None:
@@ -129,7 +124,7 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
         if position is None:
             tell_usage(run, attempt)
     if found.category is ErrorCategory.NETWORK:
-        _tell_network(run, failure, found)
+        tell_network(run, failure, found)
     if attempt is not None:
         close_sections(run, attempt, success=False)
         goes_on = resumable(run, attempt, found)
@@ -163,65 +158,6 @@ def _tell_lost(run: Run, position: Position) -> None:
     """The response is not gone on with: what came of it is all there will be."""
     if position.usage is not None:
         run.tell(position.usage)
-
-
-def _classified(run: Run, failure: Exception) -> tuple[Classification, float | None]:
-    found, asked = judge(failure, run.ambient)
-    attempt = run.attempt
-    if found.network_type is NetworkErrorType.CONNECTION_DROPPED and not (
-        attempt and attempt.alive
-    ):
-        found = found.replace(network_type=NetworkErrorType.NO_BYTES)
-    if isinstance(failure, Error):
-        _put_in_context(run, failure)
-    return found, asked
-
-
-def _put_in_context(run: Run, failure: Error) -> None:
-    """Tell the error where the run was: what a handler needs, and the id to look up in the log."""
-    state = run.state
-    failure.context = failure.context.replace(
-        partial_text=state.content,
-        checkpoint=state.checkpoint or None,
-        token_count=state.token_count,
-        content_length=state.content_length,
-        model_retry_count=state.model_retry_count,
-        network_retry_count=state.network_retry_count,
-        fallback_index=state.fallback_index,
-        attempt=state.attempt,
-        stream_id=run.bus.stream_id,
-    )
-
-
-def _tell_timeout(run: Run, failure: StreamTimeoutError) -> None:
-    kind = timeout_kind(failure)
-    elapsed, run.watch.fired = run.watch.elapsed * 1000, None
-    configured = getattr(run.options.timeout, kind, None) or 0.0
-    run.tell(TimeoutTriggeredPayload(kind, configured * 1000, elapsed, run.state.token_count))
-    run.call(run.callbacks.on_timeout, kind, elapsed)
-
-
-def _tell_network(run: Run, failure: Exception, found: Classification) -> None:
-    state, kind = run.state, str(found.network_type or "unknown")
-    run.tell(
-        NetworkErrorPayload(
-            str(failure),
-            type(failure).__name__,
-            kind,
-            found.category is not ErrorCategory.FATAL,
-            state.attempt,
-            state.token_count,
-            getattr(failure, "code", None) if isinstance(failure, OSError) else None,
-            found.status,
-        )
-    )
-    mid = run.attempt is not None and run.attempt.alive
-    if mid:
-        run.tell(ConnectionDroppedPayload(kind, state.token_count, state.content_length))
-    if run.dropped_at is None:
-        run.dropped_at = run.clock.monotonic()
-    run.dropped_mid = run.dropped_mid or mid
-    run.network_failures += 1
 
 
 def _tell_error(run: Run, failure: Exception, plan: _Plan) -> None:
@@ -388,7 +324,7 @@ async def _give_up(run: Run, failure: Exception, plan: _Plan) -> None:
             errors=tuple(run.errors),
         )
         final.__cause__ = failure
-        _put_in_context(run, final)
+        put_in_context(run, final)
     elif run.attempts > 1 or run.errors:
         failure.add_note(
             f"l0: {run.attempts} attempt{'s' if run.attempts > 1 else ''}, no retry because: "

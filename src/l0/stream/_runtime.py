@@ -61,13 +61,14 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                             break
                         if run.recorder is not None and run.recorder.full:
                             await watch.limited(run.recorder.room(), "", None)
+                        before, count = count, state.token_count
                         if out is not None:
                             now = monotonic()
                             watch.deadline = now + gap
-                            if state.token_count != count:
+                            if count != before:
                                 state._last_mono = now
                         feed, direct, plain = attempt.feed, attempt.direct, attempt.plain
-                        length, count = state.content_length, state.token_count
+                        length = state.content_length
                     if watch.why is not None:
                         raise watch.verdict()
                     watch.task = task = tasks[loop]

@@ -33,52 +33,52 @@ _TIMED = {SessionStartPayload, NetworkErrorPayload}
 
 
 class Run:
-    """One use of `run`: everything that is remembered, nothing of it shared with another run."""
+    """One use of `run`: all that is remembered of it; defaults stand on the class."""
+
+    recorder: Any = None
+    attempts = 0  # over the whole run
+    attempt: Attempt | None = None
+    started = False
+    ended = False
+    gone = False  # the generator has ended: nothing more will be handed over
+    outcome: str | None = None
+    error: BaseException | None = None
+    began = 0.0  # monotonic
+    retry_open = False
+    fallback_open = False
+    dropped_at: float | None = None  # when the first of a row of network failures came
+    dropped_mid = False
+    network_failures = 0
+    unshown = 0  # characters accepted but not handed over
+    delivered_other = False  # data, messages, tool calls were handed over
+    abort_reason: str | None = None
+    ending: asyncio.Future[None] | None = None  # the clean-up of an abort, under way
+    raw: list[Any] | None = None
+    ambient: BaseException | None = None  # what the consumer is handling meanwhile
+    asked = 0  # how many interceptors were asked before the run
+    cached: Any = None  # the CachedResult that is used instead of the next attempt
+    resuming: Any = None  # the Resume that the next attempt goes on from
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.clock = options.clock or SYSTEM_CLOCK
         self.random: Callable[[], float] = options.random or random.random
-        self.bus = EventBus(
+        self.bus = bus = EventBus(
             options.on_event, options.meta, clock=self.clock, stream_id=options.stream_id
         )
-        self.state = State()
-        self.state._us = self.bus.us
-        self.state._held_since = self._held_since
+        self.state = state = State()
+        state._us = bus.us
+        state._held_since = self._held_since
         self.watch = Watchdog(self.clock)
         self.callbacks = options.callbacks
-        self.batch = TokenBatch(self.bus)
+        self.batch = TokenBatch(bus)
         self.per_token = options.callbacks.per_token or options.token_events
-        self.bus.on_change(self._attend)
-        self.recorder: Any = None
+        bus.on_change(self._attend)
         self.chain: tuple[Any, ...] = (options.stream, *options.fallbacks)
         self.ledger = Ledger()  # the retries of the present stream
-        self.attempts = 0  # over the whole run
         self.errors: list[Exception] = []
-        self.attempt: Attempt | None = None
-        self.info: Any = None  # the AttemptInfo of the attempt to come or under way
-        self.started = False
-        self.ended = False
-        self.outcome: str | None = None
-        self.error: BaseException | None = None
-        self.began = 0.0  # monotonic
-        self.retry_open = False
-        self.fallback_open = False
-        self.dropped_at: float | None = None  # when the first of a row of network failures came
-        self.dropped_mid = False
-        self.network_failures = 0
-        self.unshown = 0  # characters accepted but not handed over
-        self.delivered_other = False  # data, messages, tool calls were handed over
         self.held: list[Event] = []
-        self.abort_reason: str | None = None
-        self.ending: asyncio.Future[None] | None = None  # the clean-up of an abort, under way
-        self.gone = False  # the generator has ended: nothing more will be handed over
-        self.waiters: list[asyncio.Future[None]] = []  # who wait for that
-        self.raw: list[Any] | None = None
-        self.ambient: BaseException | None = None  # what the consumer is handling meanwhile
-        self.asked = 0  # how many interceptors were asked before the run
-        self.cached: Any = None  # the CachedResult that is used instead of the next attempt
-        self.resuming: Any = None  # the Resume that the next attempt goes on from
+        self.waiters: list[asyncio.Future[None]] = []  # who wait for the end
 
     # --- telling ---
 
