@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from l0 import errors as errors
     from l0 import events as events
     from l0 import guardrails as guardrails
+    from l0 import models as models
     from l0 import notebook as notebook
     from l0 import stream as stream
     from l0 import testing as testing
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from l0.guardrails import strict_guardrails as strict_guardrails
     from l0.guardrails import strict_json_rule as strict_json_rule
     from l0.guardrails import zero_output_rule as zero_output_rule
+    from l0.models import model as model
     from l0.notebook import frames as frames
     from l0.notebook import view as view
     from l0.stream import EXPONENTIAL_RETRY as EXPONENTIAL_RETRY
@@ -85,7 +87,7 @@ if TYPE_CHECKING:
     from l0.stream import wrap as wrap
 
 # The door itself: where each name lives, resolved at its first use.
-_ROOMS = ("adapters", "errors", "events", "guardrails", "notebook", "stream", "testing")
+_ROOMS = ("adapters", "errors", "events", "guardrails", "models", "notebook", "stream", "testing")
 _NAMES = {
     "Error": "errors",
     "ErrorCategory": "errors",
@@ -144,6 +146,7 @@ _NAMES = {
     "run": "stream",
     "run_sync": "stream",
     "wrap": "stream",
+    "model": "models",
     "frames": "notebook",
     "view": "notebook",
 }

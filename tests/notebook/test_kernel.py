@@ -141,7 +141,7 @@ def kernel(tmp_path_factory):
     """One kernel for all tests here, with the extension loaded."""
     kernel = Kernel(tmp_path_factory.mktemp("kernel") / "runs.db")
     try:
-        assert kernel.run("%load_ext l0\nimport l0.notebook._sim as sim").status == "ok"
+        assert kernel.run("%load_ext l0\nimport l0.models._sim as sim").status == "ok"
         yield kernel
     finally:
         kernel.close()

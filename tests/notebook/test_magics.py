@@ -10,7 +10,8 @@ from traitlets import TraitError
 
 import l0
 from l0.guardrails import Guardrails
-from l0.notebook import Handle, _sim, _values, load
+from l0.models import _sim
+from l0.notebook import Handle, _values, load
 
 pytest_plugins = ["notebook_shell"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from l0.notebook._models import is_model
+from l0.models import is_model
 from l0.notebook._transform import AWAITED
 from l0.notebook._values import (
     RETRY_PRESETS,

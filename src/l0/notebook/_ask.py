@@ -8,18 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from l0.notebook import _sim, _values
-from l0.notebook._clients import Clients
-from l0.notebook._handle import Handle
-from l0.notebook._interpolate import interpolate
-from l0.notebook._models import (
+from l0.models import (
     DEFAULT,
-    Model,
+    Clients,
+    ModelName,
     Request,
+    Script,
     check_key,
     opener,
     parse_model,
 )
+from l0.models._sim import SHORT_GAP
+from l0.notebook import _values
+from l0.notebook._handle import Handle
+from l0.notebook._interpolate import interpolate
 from l0.stream import run
 
 _RULES: Final = {
@@ -58,7 +60,7 @@ class Asked:
     """A run that is ready to start, and what its view says of it."""
 
     handle: Handle
-    script: _sim.Script | None
+    script: Script | None
     """What the local fault server does, where it takes part."""
     notes: list[str] = field(default_factory=list)
 
@@ -151,34 +153,30 @@ def rules(name: str, names: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def _is_sim(model: Model) -> bool:
+def _is_sim(model: ModelName) -> bool:
     return model.provider == "sim"
 
 
-def _script(chaos: str | None, models: list[Model]) -> _sim.Script | None:
+def _script(chaos: str | None, models: list[ModelName]) -> Script | None:
     if not chaos and not any(map(_is_sim, models)):
         return None
     try:
-        return _sim.Script(chaos)
+        return Script(chaos)
     except ValueError as error:
         raise ValueError(f"--chaos: {error}; %l0 chaos lists the faults") from None
 
 
-def _chaos_note(chaos: str, models: list[Model]) -> str:
+def _chaos_note(chaos: str, models: list[ModelName]) -> str:
     real = [str(model) for model in models if not _is_sim(model)]
     instead = f", instead of {' and '.join(real)}," if real else ""
     return f"chaos: the local fault server{instead} answers with {chaos}, one fault a request"
 
 
-def _timeout(
-    parsed: Namespace, setting: Setting, script: _sim.Script | None, notes: list[str]
-) -> Any:
+def _timeout(parsed: Namespace, setting: Setting, script: Script | None, notes: list[str]) -> Any:
     if parsed.timeout is not None:
         return parsed.timeout
     usual = _values.timeout(setting.timeout)
     if script is None or not script.stalls:
         return usual
-    notes.append(
-        f"a stall is over after {_sim.SHORT_GAP:g} s between tokens here; --timeout sets it"
-    )
-    return usual.replace(inter_token=_sim.SHORT_GAP)
+    notes.append(f"a stall is over after {SHORT_GAP:g} s between tokens here; --timeout sets it")
+    return usual.replace(inter_token=SHORT_GAP)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
-from l0.notebook import _cell, _sim
+from l0.models import BASE_URLS, KEYS, PROVIDERS, _sim, base_url_of, key_of, parse_model
+from l0.notebook import _cell
 from l0.notebook._arguments import split_options
-from l0.notebook._clients import BASE_URLS, KEYS, base_url_of, key_of
 from l0.notebook._handle import Handle
-from l0.notebook._models import PROVIDERS, parse_model
 from l0.notebook._table import Table
 from l0.stream import Stream, run_sync
 

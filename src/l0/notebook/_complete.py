@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from l0.models import KEYS, PROVIDERS, known_models
 from l0.notebook import _arguments, _values
 from l0.notebook._ask import GUARDRAIL_PRESETS
-from l0.notebook._clients import KEYS
 from l0.notebook._commands import COMMANDS
 from l0.notebook._handle import Handle
-from l0.notebook._models import PROVIDERS, known_models
 
 if TYPE_CHECKING:
     from l0.notebook._magics import L0Magics

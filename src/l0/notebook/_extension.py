@@ -33,7 +33,8 @@ class _Extension:
             warn(trouble)
 
     def remove(self) -> None:
-        from l0.notebook import _recording, _sim
+        from l0.models import _sim
+        from l0.notebook import _recording
 
         shell, magics = self.shell, self.magics
         for handle in list(magics.running.values()):

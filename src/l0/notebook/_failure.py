@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from l0.errors import Error, ErrorCategory, classify
 from l0.errors._secrets import redact_text
-from l0.notebook._clients import KEYS, key_of
+from l0.models import KEYS, key_of
 
 if TYPE_CHECKING:
     from l0.notebook._handle import Handle

@@ -19,12 +19,11 @@ from IPython.core.magic import (  # noqa: TID253
 )
 from traitlets import Bool, Enum, TraitError, Unicode, validate
 
+from l0.models import Clients, parse_model
 from l0.notebook import _arguments, _cell, _commands, _values
 from l0.notebook._ask import GUARDRAIL_PRESETS, HINT, Asked, Setting, prepare
-from l0.notebook._clients import Clients
 from l0.notebook._failure import without_keys
 from l0.notebook._handle import Handle
-from l0.notebook._models import parse_model
 from l0.notebook._transform import AWAITED
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from l0.events import ObservabilityEvent, Redactor, TokensPayload
 from l0.events._serialize import encode
-from l0.notebook._clients import KEYS, key_of
+from l0.models import KEYS, key_of
 
 Row = list[Any]
 """`[type, t_ms, payload]`, ready for JSON."""

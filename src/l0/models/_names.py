@@ -1,17 +1,15 @@
-"""From the name of a model to a function that opens its stream."""
+"""What stands for a model: `provider:model`, a bare name, an alias; and who serves it."""
 
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from l0.notebook import _sim
-from l0.notebook._clients import BASE_URLS, KEYS, Clients, base_url_of, key_of
-from l0.stream import AttemptInfo, continue_messages
+from l0.models import _sim
+from l0.models._clients import BASE_URLS, KEYS, base_url_of, key_of
 
 DEFAULT: Final = "sim:story"
 """Answers where no model is named: offline, without a key."""
@@ -22,14 +20,10 @@ _OWN_NAMES: Final = (  # bare names whose provider is known
     (re.compile(r"(?:gpt|chatgpt|codex)-.+|o\d+(?:-.+)?"), "openai"),
     (re.compile(r"claude-.+"), "anthropic"),
 )
-_ANTHROPIC_TOKENS: Final = 4096  # the request must name a limit
-
-
-# --- names ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelName:
     """A model and who serves it; `via` is the client that speaks to it."""
 
     provider: str
@@ -41,7 +35,7 @@ class Model:
         return f"{self.provider}:{self.name}" + (f"@{self.via}" if odd else "")
 
 
-def parse_model(text: str, aliases: Mapping[str, str] | None = None) -> Model:
+def parse_model(text: str, aliases: Mapping[str, str] | None = None) -> ModelName:
     """The model that `provider:model`, a bare name or an alias stands for.
 
     >>> str(parse_model("claude-sonnet-4-5"))
@@ -54,12 +48,12 @@ def parse_model(text: str, aliases: Mapping[str, str] | None = None) -> Model:
     text = aliases.get(text, text)
     provider, colon, name = text.partition(":")
     if colon and provider in KEYS and name:
-        return Model(provider, name, provider)
+        return ModelName(provider, name, provider)
     if colon and provider == "sim":
         return _sim_model(name)
     for own, provider in () if colon else _OWN_NAMES:
         if own.fullmatch(text):
-            return Model(provider, text, provider)
+            return ModelName(provider, text, provider)
     raise ValueError(_unknown(text, aliases))
 
 
@@ -73,7 +67,7 @@ def is_model(word: str, aliases: Mapping[str, str]) -> bool:
     return bool(difflib.get_close_matches(provider.lower(), PROVIDERS, n=1, cutoff=0.75))
 
 
-def _sim_model(text: str) -> Model:
+def _sim_model(text: str) -> ModelName:
     known = _sim.models()
     name, _, via = text.partition("@")
     if name not in known:
@@ -83,7 +77,7 @@ def _sim_model(text: str) -> Model:
         raise ValueError(f"no model sim:{name}; {hint}")
     if via not in {"", *KEYS}:
         raise ValueError(f"sim:{text}: behind the @ stands {' or '.join(KEYS)}")
-    return Model("sim", name, via or "openai")
+    return ModelName("sim", name, via or "openai")
 
 
 def _unknown(text: str, aliases: Mapping[str, str]) -> str:
@@ -124,7 +118,7 @@ def known_models(provider: str) -> list[str]:
     return [f"{provider}:{name}" for name in names]
 
 
-def check_key(model: Model) -> None:
+def check_key(model: ModelName) -> None:
     """Raise a ValueError that says which variable is missing, if the model needs one."""
     if model.provider == "sim" or key_of(model.provider) or base_url_of(model.provider):
         return
@@ -134,80 +128,3 @@ def check_key(model: Model) -> None:
         f'import os, getpass; os.environ["{name}"] = getpass.getpass(), '
         f"or {url} for a compatible server; {DEFAULT} needs none"
     )
-
-
-# --- requests -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked, in no provider's form yet."""
-
-    prompt: str
-    system: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    def messages(self, info: AttemptInfo) -> list[Any]:
-        """The conversation, asked to go on where the text broke off, if it did."""
-        asked = [{"role": "user", "content": self.prompt}]
-        return continue_messages(asked, info.checkpoint, prompt=info.prompt)
-
-
-Factory = Callable[[AttemptInfo], Awaitable[Any]]
-
-
-def opener(model: Model, request: Request, clients: Clients, script: _sim.Script | None) -> Factory:
-    """The function that opens one attempt; with a script it goes to the local fault server."""
-    clients.load(model.via)  # the import takes a second, which is not the model's
-    make = _anthropic if model.via == "anthropic" else _openai
-
-    async def open_stream(info: AttemptInfo) -> Any:
-        local = script is not None
-        client = clients.get(model.via, local=local)
-        arguments = make(model, request, info)
-        if script is not None:
-            arguments["extra_headers"] = script.headers()
-        resource = client.messages if model.via == "anthropic" else client.chat.completions
-        return await resource.create(**_fit(resource.create, arguments))
-
-    return open_stream
-
-
-def _openai(model: Model, request: Request, info: AttemptInfo) -> dict[str, Any]:
-    system = [{"role": "system", "content": request.system}] if request.system else []
-    limit = "max_tokens" if base_url_of("openai") else "max_completion_tokens"
-    return {
-        "model": f"sim:{model.name}" if model.provider == "sim" else model.name,
-        "messages": system + request.messages(info),
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **_given(temperature=request.temperature, **{limit: request.max_tokens}),
-        **request.params,
-    }
-
-
-def _anthropic(model: Model, request: Request, info: AttemptInfo) -> dict[str, Any]:
-    return {
-        "model": f"sim:{model.name}" if model.provider == "sim" else model.name,
-        "messages": request.messages(info),
-        "stream": True,
-        "max_tokens": request.max_tokens or _ANTHROPIC_TOKENS,
-        **_given(system=request.system, temperature=request.temperature),
-        **request.params,
-    }
-
-
-def _given(**arguments: Any) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if value is not None}
-
-
-def _fit(create: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Parameters the client has no name for travel in the body: other servers know more."""
-    known = inspect.signature(create).parameters
-    more = {name: value for name, value in arguments.items() if name not in known}
-    if not more:
-        return arguments
-    fitting = {name: value for name, value in arguments.items() if name in known}
-    return {**fitting, "extra_body": {**more, **fitting.get("extra_body", {})}}

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from l0.notebook import _sim
-from l0.notebook._clients import Clients
-from l0.notebook._models import (
-    Model,
+from l0.models import (
+    Clients,
+    ModelName,
     Request,
+    _sim,
     check_key,
     is_model,
     known_models,
@@ -43,16 +43,16 @@ async def clients():
 @pytest.mark.parametrize(
     ("text", "model"),
     [
-        ("openai:gpt-5", Model("openai", "gpt-5", "openai")),
-        ("openai:org/any:thing", Model("openai", "org/any:thing", "openai")),
-        ("gpt-4o-mini", Model("openai", "gpt-4o-mini", "openai")),
-        ("o3", Model("openai", "o3", "openai")),
-        ("o4-mini", Model("openai", "o4-mini", "openai")),
-        ("claude-opus-4-5", Model("anthropic", "claude-opus-4-5", "anthropic")),
-        ("anthropic:x", Model("anthropic", "x", "anthropic")),
-        ("sim:story", Model("sim", "story", "openai")),
-        ("sim:tools@anthropic", Model("sim", "tools", "anthropic")),
-        ("fast", Model("openai", "gpt-5-nano", "openai")),
+        ("openai:gpt-5", ModelName("openai", "gpt-5", "openai")),
+        ("openai:org/any:thing", ModelName("openai", "org/any:thing", "openai")),
+        ("gpt-4o-mini", ModelName("openai", "gpt-4o-mini", "openai")),
+        ("o3", ModelName("openai", "o3", "openai")),
+        ("o4-mini", ModelName("openai", "o4-mini", "openai")),
+        ("claude-opus-4-5", ModelName("anthropic", "claude-opus-4-5", "anthropic")),
+        ("anthropic:x", ModelName("anthropic", "x", "anthropic")),
+        ("sim:story", ModelName("sim", "story", "openai")),
+        ("sim:tools@anthropic", ModelName("sim", "tools", "anthropic")),
+        ("fast", ModelName("openai", "gpt-5-nano", "openai")),
     ],
 )
 def test_a_name_means_a_model(text, model):

@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Any, Final
 
-from l0.notebook import _sim
+from l0.models import _sim
 
 KEYS: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 BASE_URLS: Final = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
@@ -54,6 +54,12 @@ class Clients:
         if found is None or found[0] is not loop:
             found = self._open[place] = (loop, _client(via, url, key, local=local))
         return found[1]
+
+    async def aclose(self) -> None:
+        """Close every client, and wait for those of this loop."""
+        self.close()
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     def close(self) -> None:
         """Close every client on its own loop."""

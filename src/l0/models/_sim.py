@@ -60,6 +60,13 @@ class Script:
         self.speed = speed
         self._left = list(self.faults)
 
+    def from_attempt(self, attempt: int) -> Script:
+        """The same story from the fault of one attempt on; attempts count from 1."""
+        rest = Script(speed=self.speed)
+        rest.faults = self.faults
+        rest._left = list(self.faults[attempt - 1 :])
+        return rest
+
     @property
     def stalls(self) -> bool:
         """Whether a request will hang."""
@@ -71,5 +78,5 @@ class Script:
 
         faults = [self._left.pop(0)] if self._left else []
         reply = Reply(faults=faults, tokens_per_second=self.speed)
-        headers: dict[str, str] = server().script(f"notebook-{next(_numbers)}", reply)
+        headers: dict[str, str] = server().script(f"sim-{next(_numbers)}", reply)
         return headers

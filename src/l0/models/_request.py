@@ -1,0 +1,93 @@
+"""What is asked, in each provider's form, and the function that opens one attempt of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from l0.models import _sim
+from l0.models._clients import Clients, base_url_of
+from l0.models._names import ModelName
+from l0.stream import AttemptInfo, continue_messages
+
+_ANTHROPIC_TOKENS: Final = 4096  # the request must name a limit
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, in no provider's form yet."""
+
+    prompt: str
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def messages(self, info: AttemptInfo | None) -> list[Any]:
+        """The conversation, asked to go on where the text broke off, if it did."""
+        asked = [{"role": "user", "content": self.prompt}]
+        if info is None:
+            return asked
+        return continue_messages(asked, info.checkpoint, prompt=info.prompt)
+
+
+Factory = Callable[[AttemptInfo | None], Awaitable[Any]]
+
+
+def opener(
+    model: ModelName, request: Request, clients: Clients, script: _sim.Script | None
+) -> Factory:
+    """The function that opens one attempt; with a script it goes to the local fault server."""
+    clients.load(model.via)  # the import takes a second, which is not the model's
+    make = _anthropic if model.via == "anthropic" else _openai
+
+    async def open_stream(info: AttemptInfo | None) -> Any:
+        local = script is not None
+        client = clients.get(model.via, local=local)
+        arguments = make(model, request, info)
+        if script is not None:
+            arguments["extra_headers"] = script.headers()
+        resource = client.messages if model.via == "anthropic" else client.chat.completions
+        return await resource.create(**_fit(resource.create, arguments))
+
+    return open_stream
+
+
+def _openai(model: ModelName, request: Request, info: AttemptInfo | None) -> dict[str, Any]:
+    system = [{"role": "system", "content": request.system}] if request.system else []
+    limit = "max_tokens" if base_url_of("openai") else "max_completion_tokens"
+    return {
+        "model": f"sim:{model.name}" if model.provider == "sim" else model.name,
+        "messages": system + request.messages(info),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **_given(temperature=request.temperature, **{limit: request.max_tokens}),
+        **request.params,
+    }
+
+
+def _anthropic(model: ModelName, request: Request, info: AttemptInfo | None) -> dict[str, Any]:
+    return {
+        "model": f"sim:{model.name}" if model.provider == "sim" else model.name,
+        "messages": request.messages(info),
+        "stream": True,
+        "max_tokens": request.max_tokens or _ANTHROPIC_TOKENS,
+        **_given(system=request.system, temperature=request.temperature),
+        **request.params,
+    }
+
+
+def _given(**arguments: Any) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _fit(create: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Parameters the client has no name for travel in the body: other servers know more."""
+    known = inspect.signature(create).parameters
+    more = {name: value for name, value in arguments.items() if name not in known}
+    if not more:
+        return arguments
+    fitting = {name: value for name, value in arguments.items() if name in known}
+    return {**fitting, "extra_body": {**more, **fitting.get("extra_body", {})}}
