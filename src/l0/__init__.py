@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from l0 import adapters as adapters
     from l0 import errors as errors
     from l0 import events as events
+    from l0 import formatting as formatting
     from l0 import guardrails as guardrails
     from l0 import models as models
     from l0 import notebook as notebook
@@ -87,7 +88,17 @@ if TYPE_CHECKING:
     from l0.stream import wrap as wrap
 
 # The door itself: where each name lives, resolved at its first use.
-_ROOMS = ("adapters", "errors", "events", "guardrails", "models", "notebook", "stream", "testing")
+_ROOMS = (
+    "adapters",
+    "errors",
+    "events",
+    "formatting",
+    "guardrails",
+    "models",
+    "notebook",
+    "stream",
+    "testing",
+)
 _NAMES = {
     "Error": "errors",
     "ErrorCategory": "errors",
