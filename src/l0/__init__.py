@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from l0.guardrails import strict_json_rule as strict_json_rule
     from l0.guardrails import zero_output_rule as zero_output_rule
     from l0.models import model as model
+    from l0.notebook import charts as charts
     from l0.notebook import frames as frames
     from l0.notebook import view as view
     from l0.stream import EXPONENTIAL_RETRY as EXPONENTIAL_RETRY
@@ -158,6 +159,7 @@ _NAMES = {
     "run_sync": "stream",
     "wrap": "stream",
     "model": "models",
+    "charts": "notebook",
     "frames": "notebook",
     "view": "notebook",
 }
