@@ -14,7 +14,7 @@ from l0.notebook import _frames as frames
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
-    from plotly.graph_objects import Figure  # type: ignore[import-untyped]
+    from plotly.graph_objects import Figure
 
     from l0.monitoring import Prices
 

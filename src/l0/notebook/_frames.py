@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from l0.events import ObservabilityEvent, Record, payload_class
 from l0.events._serialize import Plain
+from l0.events._sources import reading
 from l0.events._store import is_store
 from l0.notebook import _columns
+from l0.notebook._columnar import RunRow, read_events
 from l0.notebook._columns import Columns
 from l0.notebook._sources import held_story, iter_records, recording_of, stream_of
+from l0.stream import run_sync
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -53,7 +56,16 @@ def runs(source: Any, **filters: Any) -> DataFrame:
         >>> runs(InMemoryEventStore()).dtypes["duration"]
         dtype('float64')
     """
-    return _frame(_columns.RUNS, source, _run_rows, None, filters)
+    stored = is_store(source) or isinstance(source, str | PathLike)
+
+    def rows(run: _Run, values: dict[str, list[Any]]) -> None:
+        if stored and run.summary is None:  # it goes on, or died: all of its events are needed
+            for stream_id, items in _grouped(source, None, run.stream_id):
+                _run_rows(_Run(stream_id, items), values)
+        else:
+            _run_rows(run, values)
+
+    return _frame(_columns.RUNS, source, rows, _ENDS if stored else None, filters)
 
 
 def attempts(source: Any, **filters: Any) -> DataFrame:
@@ -88,7 +100,10 @@ def events(source: Any, types: str | Iterable[str] | None = None, **filters: Any
         filters: as in `runs`.
     """
     named = [types] if isinstance(types, str) else None if types is None else list(types)
-    wanted = None if named is None else {payload_class(t).type for t in named}
+    wanted = None if named is None else frozenset(payload_class(t).type for t in named)
+    columnar = _columnar_events(source, wanted, filters)
+    if columnar is not None:
+        return columnar
     base: dict[str, list[Any]] = {name: [] for name in _columns.EVENTS}
     cells: dict[str, dict[int, Any]] = {}
     seen: set[str] = set()
@@ -107,6 +122,24 @@ def events(source: Any, types: str | Iterable[str] | None = None, **filters: Any
             values[at] = value
         told[name] = values
     return _columns.frame(_columns.EVENTS | columns, told)
+
+
+def _columnar_events(
+    source: Any, wanted: frozenset[str] | None, filters: dict[str, Any]
+) -> DataFrame | None:
+    """The events of a large store without a step a row, where that can be."""
+    passes = _Filter(**filters).passes
+    if is_store(source):
+        return read_events(source, wanted, passes)
+    if not isinstance(source, str | PathLike):
+        return None
+
+    async def read() -> DataFrame | None:
+        async with reading(fspath(source)) as opened:
+            return read_events(opened, wanted, passes) if is_store(opened) else None
+
+    made: DataFrame | None = run_sync(read())
+    return made
 
 
 # --- runs one after another -----------------------------------------------------------------
@@ -148,7 +181,7 @@ class _Run:
                 self.model = _text(item.data.get("model"))
 
     def since_start(self, item: _Item) -> float:
-        return (item.ts - self.started) / 1000
+        return (_us(item.ts) - _us(self.started)) / 1e6
 
 
 def _runs_of(source: Any, types: Iterable[str] | None, filters: dict[str, Any]) -> Iterator[_Run]:
@@ -220,9 +253,10 @@ class _Filter:
         self._model = _words(model)
         self._outcome = _words(outcome)
 
-    def passes(self, run: _Run) -> bool:
+    def passes(self, run: _Run | RunRow) -> bool:
         return (
-            (self._since is None or run.started >= self._since)
+            self.stream_id in {None, run.stream_id}
+            and (self._since is None or run.started >= self._since)
             and (self._model is None or run.model in self._model)
             and (self._outcome is None or run.outcome in self._outcome)
         )
