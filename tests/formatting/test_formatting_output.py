@@ -15,6 +15,7 @@ from l0.formatting import (
     ends_abruptly,
     estimate_chars_for_tokens,
     estimate_tokens,
+    extract_json_from_output,
     format_json_output,
     format_output_constraints,
     format_structured_output,
@@ -99,6 +100,20 @@ def test_an_answer_comes_out_of_its_wrapping_whole(value, around):
 )
 def test_prose_is_left_as_it_is(text):
     assert clean_output(text) == text
+
+
+@given(
+    st.dictionaries(st.text(max_size=5), JSON, max_size=3) | st.lists(JSON, max_size=3),
+    st.sampled_from(["It is {}", "See [1 below: {} so", "{}", "```json\n{}\n```", "{a} {} {b}"]),
+)
+def test_json_is_found_in_prose_as_it_stands(value, around):
+    text = json.dumps(value)
+    assert extract_json_from_output(around.replace("{}", text)) == text
+
+
+def test_an_answer_without_json_is_only_cleaned():
+    assert extract_json_from_output(" no [json {here ") == "no [json {here"
+    assert extract_json_from_output("[" * 200_000).startswith("[[")
 
 
 def test_what_is_wrong_with_json_is_said_with_its_place():

@@ -183,6 +183,32 @@ def clean_output(text: str) -> str:
     return fenced[2].removesuffix("\n") if fenced else rest.strip()
 
 
+def extract_json_from_output(text: str) -> str:
+    """The first JSON object or array that an answer holds, as it stands there.
+
+    An answer without one comes back as `clean_output` leaves it. Broken JSON is not mended here;
+    `l0.schema.auto_correct_json` does that.
+
+    Example:
+        >>> extract_json_from_output('The result is {"a": [1]}, as you asked.')
+        '{"a": [1]}'
+    """
+    cleaned = clean_output(text)
+    left = max(_LEAST_STEPS, _STEPS_A_CHAR * len(cleaned))  # brackets that open nothing cost time
+    for found in re.finditer(r"[{\[]", cleaned):
+        try:
+            _, end = _DECODER.raw_decode(cleaned, found.start())
+        except json.JSONDecodeError as error:
+            left -= error.pos - found.start() + 1
+        except RecursionError:
+            left -= len(cleaned)
+        else:
+            return cleaned[found.start() : end]
+        if left < 0:
+            break
+    return cleaned
+
+
 def validate_json_output(text: str) -> tuple[bool, str | None]:
     """Whether an answer, cleaned, is JSON; and what is wrong where.
 
@@ -197,6 +223,9 @@ def validate_json_output(text: str) -> tuple[bool, str | None]:
     return True, None
 
 
+_DECODER: Final = json.JSONDecoder()
+_LEAST_STEPS: Final = 10_000
+_STEPS_A_CHAR: Final = 20
 _ASK: Final = {
     "json": "Answer with one valid JSON value.",
     "yaml": "Answer with one valid YAML document.",
