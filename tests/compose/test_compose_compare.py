@@ -1,0 +1,195 @@
+"""Expected beside actual: texts, numbers, data."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from l0.compose import Compare, CompareOptions, Difference
+
+
+def paths(found: list[Difference]) -> list[tuple[str, str, str]]:
+    return [(each.path, each.kind, each.severity) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "distance"),
+    [("", "", 0), ("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3), ("漢字", "漢", 1)],
+)
+def test_levenshtein_distance(a, b, distance):
+    assert Compare.levenshtein_distance(a, b) == distance
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+@settings(max_examples=80, deadline=None)
+def test_levenshtein_distance_is_what_the_definition_says(a, b):
+    """Against the textbook's two rows."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row = row, [i]
+        for j, y in enumerate(b, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (x != y)))
+    assert Compare.levenshtein_distance(a, b) == row[-1]
+
+
+@pytest.mark.parametrize("algorithm", ["levenshtein", "jaro-winkler", "cosine"])
+def test_every_algorithm_gives_1_for_the_same_and_stays_within_bounds(algorithm):
+    assert Compare.strings("same text", "same  text ", algorithm=algorithm) == 1
+    assert Compare.strings("", "", algorithm=algorithm) == 1
+    assert Compare.strings("", "x", algorithm=algorithm) == 0
+    assert 0 < Compare.strings("a fine day", "a fine bay", algorithm=algorithm) < 1
+
+
+def test_case_and_blanks_count_as_asked():
+    assert Compare.strings("Straße", "STRASSE", case_sensitive=False) == 1
+    assert Compare.strings("Ab", "ab") == 0.5
+    assert Compare.strings("a  b", "a b", normalize_whitespace=False) == 0.75
+
+
+def test_an_unknown_algorithm_is_named():
+    with pytest.raises(ValueError, match=r"jaro-winkler.*not 'soundex'"):
+        Compare.strings("a", "b", algorithm="soundex")
+
+
+def test_numbers_within_the_tolerance_are_equal():
+    assert Compare.numbers(1, 1.001, 0.0011)
+    assert not Compare.numbers(1, 1.01)
+    assert Compare.numbers(math.nan, math.nan)
+    assert Compare.numbers(math.inf, math.inf)
+    assert not Compare.numbers(math.inf, 1)
+    assert not Compare.numbers(10**400, 1.5)
+    with pytest.raises(ValueError, match="tolerance is a number, 0 or more; not -1"):
+        Compare.numbers(1, 1, -1)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        (True, 1, False),
+        ([True], [1], False),
+        (1, 1.0, True),
+        ({"a": [1, None]}, {"a": (1, None)}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ("1", 1, False),
+        (None, False, False),
+        ([1, 2], [2, 1], False),
+        (math.nan, math.nan, True),
+        ({"b": 1, "a": 2}, {"a": 2, "b": 1}, True),
+    ],
+)
+def test_deep_equality(a, b, same):
+    assert Compare.deep_equal(a, b) is same
+    assert Compare.deep_equal(b, a) is same
+
+
+def test_every_difference_has_its_path_kind_and_severity():
+    expected = {
+        "name": "Ada Lovelace",
+        "born": 1815,
+        "tags": ["maths", "poetry"],
+        "gone": 1,
+        "text": "Mathematics is a language like any other.",
+        "shape": {"x": 1.0},
+    }
+    actual = {
+        "name": "ADA LOVELACE",
+        "born": "1815",
+        "tags": ["maths", "music", "more"],
+        "text": "Mathematics is a language like any others",
+        "shape": {"x": 1.0005},
+        "extra": None,
+    }
+    assert paths(Compare.values(expected, actual)) == [
+        ("name", "changed", "info"),
+        ("born", "type", "error"),
+        ("tags[1]", "changed", "error"),
+        ("tags[2]", "extra", "warning"),
+        ("gone", "missing", "error"),
+        ("text", "changed", "warning"),
+        ("extra", "extra", "warning"),
+    ]
+    lenient = CompareOptions(case_sensitive=False, ignore_extra_fields=True)
+    assert [each.path for each in Compare.values(expected, actual, lenient)] == [
+        *("born", "tags[1]", "tags[2]", "gone", "text"),
+    ]
+
+
+def test_numbers_that_differ_within_a_text_are_no_trifle():
+    found = Compare.values("42", "43")
+    assert paths(found) == [("", "changed", "error")]
+
+
+def test_ignoring_the_order_compares_multisets():
+    any_order = CompareOptions(ignore_array_order=True)
+    assert Compare.arrays([1, 2, 2, 3], [3, 2, 1, 2], any_order) == []
+    assert paths(Compare.arrays([1, 2, 2], [2, 1, 1], any_order)) == [
+        ("[2]", "missing", "error"),
+        ("[2]", "extra", "warning"),
+    ]
+    nearly = Compare.arrays([{"n": 1.0}, {"n": 2.0}], [{"n": 2.0004}, {"n": 1.0004}], any_order)
+    assert nearly == []
+    exact = any_order.replace(normalize_whitespace=False)
+    assert len(Compare.arrays(["a "], ["a"], exact)) == 2
+
+
+@given(st.lists(st.integers(0, 5), max_size=8), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_a_shuffled_list_has_no_difference_as_a_multiset(items, random):
+    shuffled = list(items)
+    random.shuffle(shuffled)
+    assert Compare.arrays(items, shuffled, CompareOptions(ignore_array_order=True)) == []
+
+
+def test_objects_takes_what_has_fields():
+    @dataclasses.dataclass
+    class Point:
+        x: int
+
+    assert Compare.objects(Point(1), {"x": 1}) == []
+    with pytest.raises(TypeError, match="objects have fields; \\[1\\] is array, use values"):
+        Compare.objects({}, [1])
+
+
+def test_the_score_weighs_severities():
+    found = Compare.values({"a": 1, "b": "Text", "c": 3}, {"a": 2, "b": "text", "c": 3, "d": 4})
+    assert Compare.similarity_score(found, 3) == pytest.approx(1 - (1 + 0.1 + 0.5) / 3)
+    assert Compare.similarity_score(found, 1) == 0
+    assert Compare.similarity_score([], 0) == 1
+    assert Compare.similarity_score(found, 0) == 0
+
+
+def test_fields_are_counted_at_the_ends_of_paths():
+    assert Compare.count_fields({"a": 1, "b": {"c": [1, 2]}, "d": []}) == 4
+    assert Compare.count_fields("text") == 1
+
+
+def test_types_have_their_json_names():
+    values = [None, False, 1, 1.5, "x", [1], (1,), {}, b""]
+    names = ["null", "boolean", "number", "number", "string", "array", "array", "object", "bytes"]
+    assert [Compare.get_type(value) for value in values] == names
+
+
+def test_a_negative_tolerance_is_refused():
+    with pytest.raises(ValueError, match="tolerance"):
+        CompareOptions(tolerance=-0.1)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(JSON, JSON)
+@settings(max_examples=120, deadline=None)
+def test_no_differences_means_deeply_equal(a, b):
+    exact = CompareOptions(tolerance=0, normalize_whitespace=False)
+    assert (not Compare.values(a, b, exact)) == Compare.deep_equal(a, b)
+    assert Compare.values(a, a, exact) == []
