@@ -53,6 +53,19 @@ def test_the_demo_shows_what_was_withdrawn_and_records_it(tmp_path):
     assert "completed" in l0_command("runs", "demo.db", cwd=tmp_path).stdout
 
 
+def test_looking_changes_nothing_and_makes_nothing(store, capsys, tmp_path):
+    """A log is evidence; and a place that is not there is not made by asking for it."""
+    path, run = store
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    for words in (["runs"], ["show"], ["replay"], ["verify"]):
+        assert main([words[0], str(path)]) == 0
+    assert run in capsys.readouterr().out
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+    assert main(["runs", f"sqlite:///{tmp_path}/none.db"]) != 0
+    assert "check the path" in capsys.readouterr().err
+    assert not (tmp_path / "none.db").exists()
+
+
 def test_looking_into_a_store(store, capsys, tmp_path):
     """runs, show, replay, verify, export."""
     path, run = store

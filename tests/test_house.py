@@ -19,8 +19,12 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {
     *("pandas", "plotly", "IPython", "ipywidgets", "anywidget", "openai", "anthropic", "litellm"),
     *("pydantic", "pyarrow", "dask", "opentelemetry", "sentry_sdk", "httpx", "httpx2", "aiohttp"),
+    *("jsonschema", "rapidfuzz", "yaml", "prometheus_client"),
 }
-ROOMS = ["adapters", "errors", "events", "guardrails", "stream", "testing"]
+ROOMS = [
+    *("adapters", "compose", "errors", "events", "formatting", "guardrails", "models"),
+    *("monitoring", "schema", "stream", "testing"),
+]
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -51,7 +55,8 @@ def test_the_front_door_is_pinned():
     """What Tab shows, and that every other name resolves to its one home."""
     assert [name for name in dir(l0) if name not in l0._ROOMS] == [
         *("CheckIntervals", "Event", "Guardrails", "Retry", "State", "Timeout", "__version__"),
-        *("load_ipython_extension", "replay", "run", "run_sync", "wrap"),
+        *("consensus", "create_pool", "load_ipython_extension", "map", "parallel", "pipe", "race"),
+        *("replay", "run", "run_sync", "structured", "wrap"),
     ]
     for name, room in l0._NAMES.items():
         home = importlib.import_module(f"l0.{room}")

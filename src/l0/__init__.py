@@ -18,17 +18,27 @@ from l0._version import __version__
 
 if TYPE_CHECKING:
     from l0 import adapters as adapters
+    from l0 import compose as compose
     from l0 import errors as errors
     from l0 import events as events
     from l0 import formatting as formatting
     from l0 import guardrails as guardrails
     from l0 import models as models
+    from l0 import monitoring as monitoring
     from l0 import notebook as notebook
+    from l0 import schema as schema
     from l0 import stream as stream
     from l0 import testing as testing
     from l0.adapters import Adapter as Adapter
     from l0.adapters import detect_adapter as detect_adapter
     from l0.adapters import register_adapter as register_adapter
+    from l0.compose import batched as batched
+    from l0.compose import consensus as consensus
+    from l0.compose import create_pool as create_pool
+    from l0.compose import map as map
+    from l0.compose import parallel as parallel
+    from l0.compose import pipe as pipe
+    from l0.compose import race as race
     from l0.errors import Error as Error
     from l0.errors import ErrorCategory as ErrorCategory
     from l0.errors import ErrorCode as ErrorCode
@@ -67,9 +77,21 @@ if TYPE_CHECKING:
     from l0.guardrails import strict_json_rule as strict_json_rule
     from l0.guardrails import zero_output_rule as zero_output_rule
     from l0.models import model as model
+    from l0.monitoring import Metrics as Metrics
+    from l0.monitoring import Monitor as Monitor
+    from l0.monitoring import MonitoringConfig as MonitoringConfig
+    from l0.monitoring import Prices as Prices
+    from l0.monitoring import enable_debug as enable_debug
+    from l0.monitoring import get_global_metrics as get_global_metrics
     from l0.notebook import charts as charts
     from l0.notebook import frames as frames
     from l0.notebook import view as view
+    from l0.schema import register_json_schema_adapter as register_json_schema_adapter
+    from l0.schema import structured as structured
+    from l0.schema import structured_array as structured_array
+    from l0.schema import structured_object as structured_object
+    from l0.schema import structured_stream as structured_stream
+    from l0.schema import wrap_json_schema as wrap_json_schema
     from l0.stream import EXPONENTIAL_RETRY as EXPONENTIAL_RETRY
     from l0.stream import MINIMAL_RETRY as MINIMAL_RETRY
     from l0.stream import RECOMMENDED_RETRY as RECOMMENDED_RETRY
@@ -78,6 +100,7 @@ if TYPE_CHECKING:
     from l0.stream import Callbacks as Callbacks
     from l0.stream import CheckIntervals as CheckIntervals
     from l0.stream import ContinuationConfig as ContinuationConfig
+    from l0.stream import Interceptor as Interceptor
     from l0.stream import Options as Options
     from l0.stream import Retry as Retry
     from l0.stream import Stream as Stream
@@ -91,16 +114,26 @@ if TYPE_CHECKING:
 # The door itself: where each name lives, resolved at its first use.
 _ROOMS = (
     "adapters",
+    "compose",
     "errors",
     "events",
     "formatting",
     "guardrails",
     "models",
+    "monitoring",
     "notebook",
+    "schema",
     "stream",
     "testing",
 )
 _NAMES = {
+    "batched": "compose",
+    "consensus": "compose",
+    "create_pool": "compose",
+    "map": "compose",
+    "parallel": "compose",
+    "pipe": "compose",
+    "race": "compose",
     "Error": "errors",
     "ErrorCategory": "errors",
     "ErrorCode": "errors",
@@ -141,6 +174,12 @@ _NAMES = {
     "strict_guardrails": "guardrails",
     "strict_json_rule": "guardrails",
     "zero_output_rule": "guardrails",
+    "register_json_schema_adapter": "schema",
+    "structured": "schema",
+    "structured_array": "schema",
+    "structured_object": "schema",
+    "structured_stream": "schema",
+    "wrap_json_schema": "schema",
     "EXPONENTIAL_RETRY": "stream",
     "MINIMAL_RETRY": "stream",
     "RECOMMENDED_RETRY": "stream",
@@ -149,6 +188,7 @@ _NAMES = {
     "Callbacks": "stream",
     "CheckIntervals": "stream",
     "ContinuationConfig": "stream",
+    "Interceptor": "stream",
     "Options": "stream",
     "Retry": "stream",
     "Stream": "stream",
@@ -159,6 +199,12 @@ _NAMES = {
     "run_sync": "stream",
     "wrap": "stream",
     "model": "models",
+    "Metrics": "monitoring",
+    "Monitor": "monitoring",
+    "MonitoringConfig": "monitoring",
+    "Prices": "monitoring",
+    "enable_debug": "monitoring",
+    "get_global_metrics": "monitoring",
     "charts": "notebook",
     "frames": "notebook",
     "view": "notebook",
@@ -171,9 +217,16 @@ _HEADLINES = (
     "Retry",
     "State",
     "Timeout",
+    "consensus",
+    "create_pool",
+    "map",
+    "parallel",
+    "pipe",
+    "race",
     "replay",
     "run",
     "run_sync",
+    "structured",
     "wrap",
 )
 _ALIASES = {

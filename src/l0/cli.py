@@ -150,7 +150,7 @@ def _open(place: str) -> EventStore:
         if not path.exists():
             raise ValueError(f"there is no {place}; give {_STORE}")
         url = f"jsonl:///{path}" if path.is_dir() else f"sqlite:///{path}"
-    return open_store(url)
+    return open_store(url, read_only=True)
 
 
 async def _find(store: EventStore, wanted: str | None) -> str:

@@ -194,7 +194,7 @@ def test_a_subclass_of_an_sdk_class_is_known_too():
     assert detect_adapter(type("Mine", (base,), {})()).name == "anthropic"
 
 
-@pytest.mark.parametrize("stream", [[], iter(()), None, "text", object()], ids=repr)
+@pytest.mark.parametrize("stream", [[], iter(()), None, "text", object()], ids=lambda stream: type(stream).__name__)
 def test_other_streams_are_left_to_the_first_chunk(stream):
     assert select_adapter(stream) is None
     assert detect_adapter(stream) is None
@@ -344,3 +344,30 @@ def test_choosing_imports_no_provider_package():
     assert "litellm" not in sys.modules
     assert isinstance(AnthropicAdapter(), Adapter)
     assert isinstance(LiteLLMAdapter(), Adapter)
+
+
+@pytest.mark.parametrize(
+    ("hint", "module", "name"),
+    [
+        ("openai", "anthropic.lib.streaming", "anthropic"),
+        ("openai", "litellm.litellm_core_utils.streaming_handler", "litellm"),
+        ("openai", "openai._streaming", "openai"),
+        ("openai-responses", "openai._streaming", "openai-responses"),
+        ("anthropic", "openai._streaming", None),
+        ("anthropic", "shop.orders", "anthropic"),
+        ("event", "anthropic.lib.streaming", "event"),
+    ],
+)
+def test_a_built_in_adapter_that_is_named_is_not_forced_on_another_providers_fallback(
+    hint, module, name
+):
+    """None: the first chunk tells the two of openai apart."""
+    stream = sdk_object(module)
+    chosen = select_adapter(stream, hint, fallback=True)
+    assert (chosen and chosen[0].name) == name
+    assert select_adapter(stream, hint)[0].name == hint
+
+
+def test_an_adapter_of_ones_own_that_is_named_reads_every_stream_of_the_chain():
+    own = FunctionAdapter(str)
+    assert select_adapter(sdk_object("anthropic.x"), own, fallback=True) == (own, "hint")

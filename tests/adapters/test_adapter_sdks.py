@@ -39,6 +39,7 @@ from openai.types.responses import ResponseErrorEvent, ResponseStreamEvent
 from l0.adapters import (
     ACTIVITY,
     AnthropicAdapter,
+    LiteLLMAdapter,
     OpenAIAdapter,
     OpenAIResponsesAdapter,
     as_events,
@@ -48,7 +49,7 @@ from l0.adapters import (
     select_by_chunk,
 )
 from l0.errors import NetworkError
-from l0.events import ToolCall, Usage
+from l0.events import Event, ToolCall, Usage
 
 pytestmark = pytest.mark.sdk
 
@@ -329,6 +330,47 @@ async def test_a_litellm_stream_is_read_as_chat_completions(litellm):
     assert calls_of(events) == [ToolCall("c1", "f", {"a": 1}, '{"a":1}')]
     assert events[-1].usage == Usage(7, 5, 12, cached_input_tokens=4, requests=1)
     assert decoder.model == "gpt-test"
+
+
+class Inner:
+    """A provider's stream inside the wrapper."""
+
+    def __init__(self, chunks):
+        self._chunks = iter(chunks)
+
+    def __iter__(self):
+        return self._chunks
+
+
+@pytest.mark.parametrize("said", [None, "tool_calls"])
+async def test_a_finish_reason_that_litellm_made_up_does_not_count(litellm, said):
+    """It ends cut answers, too, with a reason; its wrapper knows what the provider said."""
+    stream = litellm.CustomStreamWrapper(())
+    stream.completion_stream = Inner(CHAT)
+    stream.received_finish_reason, stream.intermittent_finish_reason = said, None
+    if said is None:
+        with pytest.raises(NetworkError, match="without a finish reason"):
+            await play(stream)
+        lenient = LiteLLMAdapter().decoder({"require_finish": False}, stream)
+        events = [lenient.feed(chunk) for chunk in CHAT]
+        assert calls_of([e for e in events if isinstance(e, Event)]) == []
+        assert (lenient.finish_reason, lenient.finished) == (None, False)
+    else:
+        _, decoder, events = await play(stream)
+        assert calls_of(events) == [ToolCall("c1", "f", {"a": 1}, '{"a":1}')]
+        assert decoder.finish_reason == "tool_calls"
+
+
+async def test_a_litellm_mock_has_no_provider_to_ask(litellm):
+    """What it says of its end is all there is."""
+    stream = litellm.CustomStreamWrapper(())
+    stream.completion_stream = list(CHAT)
+    stream.received_finish_reason = None
+    decoder = LiteLLMAdapter().decoder(None, stream)
+    for chunk in CHAT:
+        decoder.feed(chunk)
+    assert decoder.finish_reason == "tool_calls"
+    assert decoder.finish()[-1].is_complete
 
 
 async def test_a_litellm_chunk_alone_is_known(litellm):

@@ -88,7 +88,7 @@ BUILTINS = [
 
 
 @pytest.mark.parametrize(("error", "expected"), BUILTINS, ids=lambda v: repr(v)[:40])
-def test_builtin_transport_errors_with_empty_messages(error, expected):
+def test_s24_builtin_transport_errors_with_empty_messages(error, expected):
     assert network_type_of(error) == expected
     assert failure_type(error) == ("timeout" if expected == "timeout" else "network")
 
@@ -228,7 +228,7 @@ def test_connection_errors_of_the_sdks(sdk):
     ],
     ids=lambda v: repr(v),
 )
-def test_an_sdk_connection_error_is_what_its_cause_is(sdk, cause, expected):
+def test_s24_an_sdk_connection_error_is_what_its_cause_is(sdk, cause, expected):
     assert network_type_of(caused(sdk.APIConnectionError(request=REQUEST), cause)) == expected
 
 
@@ -274,7 +274,7 @@ def family(package):
 
 
 @pytest.mark.parametrize("package", ["openai", "anthropic", "litellm.exceptions"])
-def test_look_alikes_of_provider_classes(package):
+def test_s91_look_alikes_of_provider_classes(package):
     base, connection = family(package)
     timeout = look_alike(f"{package}.APITimeoutError", connection)
     status = look_alike(f"{package}.APIStatusError", base)
@@ -296,9 +296,38 @@ def test_look_alikes_of_provider_classes(package):
     assert categorize_error(began_well) == "transient"
 
 
+def test_a_status_that_litellm_made_up_says_nothing():
+    """It calls whatever breaks an answer a 500 or 503; what broke it is the cause."""
+    root = "litellm.exceptions"
+    status = look_alike("openai.APIStatusError", look_alike("openai.APIError"))
+    broken = look_alike(f"{root}.MidStreamFallbackError", status)
+    connection = look_alike(f"{root}.APIConnectionError", look_alike("openai.APIConnectionError"))
+
+    def mid_stream(original, context=None):
+        error = broken("litellm.MidStreamFallbackError")
+        error.status_code, error.original_exception = 503, original
+        error.__context__ = context
+        return error
+
+    inner = connection()
+    inner.status_code = 500
+    assert network_type_of(inner) == "fetch_error"
+    assert network_type_of(mid_stream(inner)) == "fetch_error"
+    dropped = look_alike("httpx.ReadError")()
+    assert network_type_of(mid_stream(inner, dropped)) == "connection_dropped"
+    assert network_type_of(mid_stream(inner, look_alike("httpx.ReadTimeout")())) == "timeout"
+    limited = look_alike(f"{root}.RateLimitError", status)()
+    limited.status_code = 429
+    assert classify(mid_stream(limited)).reason == "rate_limit"
+    assert classify(mid_stream(None)).reason == "server_error"
+    late = look_alike(f"{root}.Timeout", look_alike("openai.APITimeoutError"))()
+    late.status_code = 408
+    assert network_type_of(late) == "timeout"
+
+
 @pytest.mark.parametrize("package", ["httpx2", "httpcore2", "httpx", "httpcore"])
 @pytest.mark.parametrize(("name", "expected"), HTTP_NAMES)
-def test_look_alikes_of_transport_classes(package, name, expected):
+def test_s91_look_alikes_of_transport_classes(package, name, expected):
     assert network_type_of(look_alike(f"{package}._exceptions.{name}")()) == expected
 
 
@@ -313,7 +342,7 @@ def test_look_alikes_of_transport_classes(package, name, expected):
         ("aiohttp.client_exceptions.ClientPayloadError", "partial_chunks"),
     ],
 )
-def test_look_alikes_of_other_transports(path, expected):
+def test_s91_look_alikes_of_other_transports(path, expected):
     assert network_type_of(look_alike(path)()) == expected
 
 
@@ -486,7 +515,7 @@ def test_the_analysis_of_what_is_no_network_error_is_unknown():
 # ── weight ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_no_provider_package_is_imported_to_classify_its_errors():
+def test_s91_no_provider_package_is_imported_to_classify_its_errors():
     script = """
 import sys
 import l0.errors

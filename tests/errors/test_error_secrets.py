@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from l0.errors import Error, ErrorContext
 from l0.errors._secrets import (
     PATTERNS,
     REPLACEMENT,
@@ -243,3 +244,16 @@ def test_a_pattern_matches_the_secret_alone():
     found = PATTERNS["url"].search("https://ada:love@host")
     assert found is not None
     assert found[0] == "ada:love"
+
+
+def test_the_keys_in_the_environment_are_in_no_errors_story(monkeypatch):
+    """A gateway's key has no shape of its own, and often stands in its error."""
+    key = "3f9d0c/Zürich+token"
+    monkeypatch.setenv("MISTRAL_API_KEY", f" {key}\n")
+    monkeypatch.setenv("GROQ_API_KEY", "short")
+    error = Error(f"401: {key} is not known, in short", ErrorContext(meta={"said": [key]}))
+    assert key not in json.dumps(error.to_json(), ensure_ascii=False)
+    assert key not in error.to_detailed_string()
+    assert "in short" in error.to_detailed_string()
+    monkeypatch.delenv("MISTRAL_API_KEY")
+    assert key in error.to_detailed_string()

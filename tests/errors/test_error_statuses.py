@@ -112,7 +112,7 @@ def test_a_status_decides(make, status, category, reason):
 
 @pytest.mark.parametrize("code", QUOTA)
 @pytest.mark.parametrize("status", [429, 402, 403, 200, None])
-def test_an_exhausted_quota_is_fatal_whatever_the_status(code, status):
+def test_s91_an_exhausted_quota_is_fatal_whatever_the_status(code, status):
     for error in (
         Failed(status_code=status, code=code),
         Failed(status_code=status, body={"error": {"type": code}}),
@@ -161,7 +161,7 @@ def test_a_body_type_decides_where_no_status_does(make, kind, category, reason):
     assert failure_type(make(kind)) == "model"
 
 
-def test_overload_reported_inside_a_stream_that_began_with_200_is_transient():
+def test_s91_overload_reported_inside_a_stream_that_began_with_200_is_transient():
     def answer(_request):
         event = 'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error"}}\n\n'
         return httpx2.Response(

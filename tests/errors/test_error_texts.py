@@ -76,7 +76,7 @@ def test_a_telling_phrase_decides(text, category, network_type):
 
 
 @pytest.mark.parametrize("text", FALSE_FRIENDS)
-def test_a_false_friend_stays_with_the_model(text):
+def test_s24_a_false_friend_stays_with_the_model(text):
     assert classify(ValueError(text)).category == "model"
 
 

@@ -213,6 +213,26 @@ async def test_a_coroutine_handler_that_fails_is_told_and_the_next_goes_on():
     assert [event["error"] for event in told] == ["odd"]
 
 
+async def test_a_coroutine_handler_that_is_cancelled_by_its_own_ends_no_other():
+    """Its CancelledError is a failure of it; the drain goes on, and so does the run."""
+    seen, told = [], []
+
+    async def odd(event):
+        if event["to_index"] == 1:
+            raise asyncio.CancelledError("mine")
+        seen.append(event["to_index"])
+
+    bus = EventBus()
+    bus.subscribe(odd, ["FALLBACK_START"])
+    bus.subscribe(told.append, ["CALLBACK_ERROR"])
+    for index in range(3):
+        bus.emit("FALLBACK_START", from_index=0, to_index=index, reason="x")
+    await bus.drain()
+    assert seen == [0, 2]
+    assert [(event["error"], event["error_type"]) for event in told] == [("mine", "CancelledError")]
+    assert not bus.pending
+
+
 async def test_handlers_that_never_end_are_cancelled_after_a_while(caplog):
     async def hangs(event):
         await asyncio.sleep(3600)

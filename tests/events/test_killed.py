@@ -40,10 +40,33 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
-def kill_while_writing(url, seconds):
-    """Gives the number of records the process knew to be on disk when it was killed."""
+# Streams a run of l0, and says how many tokens its consumer has, and when.
+RUNNER = """
+import asyncio, sys, time
+import l0
+
+async def source():
+    number = 0
+    while True:
+        yield f"{number} "
+        number += 1
+        if number % 5 == 0:
+            await asyncio.sleep(0.001)
+
+async def main(url):
+    async for event in l0.run(source, event_store=url, stream_id="run", meta={"user": "ada"}):
+        count = event.start and event.text and int(event.text)
+        if count and count % 20 == 0:
+            print(count, time.time(), flush=True)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+def kill_while_writing(url, seconds, program=WRITER):
+    """Gives what the process had printed when it was killed, line by line."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", program, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
         ready, _, _ = select.select([process.stdout], [], [], 20)
@@ -53,15 +76,16 @@ def kill_while_writing(url, seconds):
         process.send_signal(signal.SIGKILL)
         out, err = process.communicate()
     assert process.returncode == -signal.SIGKILL, err.decode()
-    return max(map(int, out.split(b"\n")[:-1]))
+    return out.decode().split("\n")[:-1]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 @pytest.mark.parametrize("again", range(3))
 @pytest.mark.parametrize("kind", ["sqlite", "jsonl"])
-async def test_what_was_committed_outlives_a_kill(kind, again, tmp_path):
+async def test_s84_what_was_committed_outlives_a_kill(kind, again, tmp_path):
     url = f"{kind}:///{tmp_path}/runs.db"
-    known = kill_while_writing(url, random.Random(os.urandom(4)).uniform(0, 0.15))
+    seconds = random.Random(os.urandom(4)).uniform(0, 0.15)
+    known = max(map(int, kill_while_writing(url, seconds)))
     store = open_store(url)
     found = await verify(store, "run")
     assert found.ok
@@ -72,6 +96,28 @@ async def test_what_was_committed_outlives_a_kill(kind, again, tmp_path):
     assert lived.meta == {"user": "ada"}
     expected = "".join(f"{n} " for n in range(lived.state.token_count))
     assert lived.state.content == expected, "not a beginning of the run"
+    await store.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+async def test_s84_a_run_that_is_killed_while_streaming_is_a_prefix(tmp_path):
+    """At most the last commit interval is missing, and the batch that was still open."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    lines = [line.split() for line in kill_while_writing(url, 1.2, RUNNER)]
+    last = float(lines[-1][1])
+    # 50 ms a batch and 50 ms a commit; the rest is patience with a busy machine.
+    known = max((int(count) for count, at in lines if float(at) < last - 0.6), default=0)
+    assert known > 0
+    store = open_store(url)
+    found = await verify(store, "run")
+    assert (found.ok, found.ended, found.first_bad_seq) == (True, False, None)
+    lived = replay(store, "run")
+    tokens = [event async for event in lived]
+    assert (lived.outcome, lived.meta) == ("unfinished", {"user": "ada"})
+    assert [event.text for event in tokens] == [f"{n} " for n in range(len(tokens))]
+    assert [event.start for event in tokens[:3]] == [0, 2, 4]
+    assert len(tokens) >= known
+    assert lived.state.content == "".join(event.text for event in tokens)
     await store.close()
 
 

@@ -24,6 +24,7 @@ from l0.events import (
     verify,
 )
 from l0.events import _recorder as recorder_module
+from l0.testing import progress
 
 
 def check(bus, *, passed, phase="streaming", rules=2):
@@ -272,7 +273,7 @@ async def play(store):
     return await stream.read(), told
 
 
-async def test_a_store_that_raises_is_told_and_the_run_completes(caplog):
+async def test_s98_a_store_that_raises_is_told_and_the_run_completes(caplog):
     text, told = await play(Store(raising))
     assert text == "Hello"
     (event,) = told
@@ -282,7 +283,7 @@ async def test_a_store_that_raises_is_told_and_the_run_completes(caplog):
     assert "recording stops: disk on fire" in caplog.text
 
 
-async def test_a_store_that_does_not_answer_is_told_and_the_run_completes(monkeypatch):
+async def test_s98_a_store_that_does_not_answer_is_told_and_the_run_completes(monkeypatch):
     monkeypatch.setattr(EventRecorder.close, "__defaults__", (0.05,))
     bus, store = EventBus(stream_id="run"), Store(hanging)
     told = []
@@ -399,7 +400,7 @@ async def test_a_store_that_was_closed_is_told(tmp_path):
 # --- pressure ---------------------------------------------------------------------------------
 
 
-async def test_a_full_queue_asks_for_a_pause_and_loses_nothing(tmp_path):
+async def test_s98_a_full_queue_asks_for_a_pause_and_loses_nothing(tmp_path):
     store = SQLiteEventStore(tmp_path / "runs.db", queue_records=50, commit_records=10)
     recorder, bus = EventRecorder(store), EventBus(stream_id="run")
     recorder.attach(bus)
@@ -434,7 +435,7 @@ async def test_a_store_of_ones_own_asks_for_a_pause_too():
     assert (await verify(store, "run")).records == 2000
 
 
-async def test_a_full_store_that_gets_nowhere_is_given_up(tmp_path, monkeypatch):
+async def test_s98_a_full_store_that_gets_nowhere_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(recorder_module, "_PATIENCE", 0.02)
     store = SQLiteEventStore(tmp_path / "runs.db", queue_records=10, commit_records=1)
     stuck = threading.Event()
@@ -450,6 +451,75 @@ async def test_a_full_store_that_gets_nowhere_is_given_up(tmp_path, monkeypatch)
     assert recorder.full
     await recorder.room()
     assert "wrote nothing for 0.02 s" in str(recorder.error)
+    stuck.set()
+    await store.close()
+
+
+async def test_s98_a_full_queue_slows_the_run_and_loses_nothing(tmp_path, monkeypatch):
+    """The upstream waits for the disk; what is on it is the whole run."""
+    store = SQLiteEventStore(tmp_path / "runs.db", queue_records=20, commit_records=5)
+    backend = store._file._backend
+    write = backend.write
+    most = 0
+
+    def slowly(streams):
+        time.sleep(0.002)
+        write(streams)
+
+    monkeypatch.setattr(backend, "write", slowly)
+
+    async def source():
+        nonlocal most
+        for number in range(400):
+            most = max(most, len(store._sink._queue))
+            yield f"{number} "
+            if number % 3 == 0:
+                yield progress(number / 4)
+
+    stream = l0.run(source, event_store=store)
+    text = await stream.read()
+    assert text == "".join(f"{number} " for number in range(400))
+    assert most < 30, "the queue grew beyond its limit: the run was not slowed"
+    assert (await verify(store, stream.stream_id)).ended
+    lived = await replay(store, stream.stream_id)
+    assert (lived.state.content, lived.state.token_count) == (text, 400)
+    assert lived.state.last_progress.percent == 399 / 4
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "own"])
+async def test_s98_a_store_that_hangs_is_given_up_once_and_the_run_goes_on(
+    kind, tmp_path, monkeypatch
+):
+    """Not waited for again at every token; STORE_ERROR says how much is missing."""
+    monkeypatch.setattr(recorder_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(EventRecorder.close, "__defaults__", (0.05,))
+    stuck = threading.Event()
+    if kind == "sqlite":
+        store = SQLiteEventStore(tmp_path / "runs.db", queue_records=10, commit_records=1)
+        monkeypatch.setattr(store._file._backend, "write", lambda streams: stuck.wait(20))
+    else:
+        monkeypatch.setattr("l0.events._sink._LIMIT", 10)
+        store = Store(hanging)
+    told = []
+
+    def watch(event):
+        if event.type == "STORE_ERROR":
+            told.append(event)
+
+    async def source():
+        for number in range(100):
+            yield "t"
+            yield progress(number)
+
+    began = time.monotonic()
+    stream = l0.run(source, event_store=store, on_event=watch)
+    assert await stream.read() == "t" * 100
+    assert time.monotonic() - began < 2
+    (event,) = told
+    assert "does not answer" in event["error"]
+    assert event["lost_records"] > 5
+    assert stream.outcome == "completed"
     stuck.set()
     await store.close()
 

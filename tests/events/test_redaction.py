@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import l0
 from l0.errors._secrets import PATTERNS
 from l0.events import (
     Event,
@@ -24,11 +25,16 @@ from l0.events import (
     Redactor,
     SQLiteEventStore,
     ToolCall,
+    catalog,
+    open_store,
     replay,
+    to_json,
     verify,
 )
 from l0.events._redact import has_hint
 from l0.events._secret_kinds import KINDS
+from l0.guardrails import custom_pattern_rule
+from l0.testing import ScriptedModel, fail, tool
 
 _LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 PEM = "-----BEGIN PRIVATE KEY-----\n" + f"{_LINE}\n" * 3 + "-----END PRIVATE KEY-----"
@@ -126,7 +132,7 @@ def test_the_bait_is_a_secret(name):
 @pytest.mark.parametrize("name", SECRETS)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_a_secret_cut_anywhere_is_replaced_in_its_first_token(name, data):
+def test_s83_a_secret_cut_anywhere_is_replaced_in_its_first_token(name, data):
     before, after = around(name)
     text = before + SECRETS[name] + after
     cuts = data.draw(st.lists(st.integers(1, len(text)), max_size=60))
@@ -356,7 +362,7 @@ async def story(store, redact=True):
     assert recorder.error is None
 
 
-async def test_no_secret_is_in_any_stores_bytes_and_the_chain_is_whole(tmp_path):
+async def test_s83_no_secret_is_in_any_stores_bytes_and_the_chain_is_whole(tmp_path):
     stores = [
         InMemoryEventStore(),
         SQLiteEventStore(tmp_path / "runs.db"),
@@ -470,3 +476,132 @@ async def test_a_restart_behind_a_redacted_secret_cuts_the_stored_text_where_it_
 async def test_text_that_was_cut_back_into_the_start_of_a_secret_may_complete_it():
     log = restarted(["Say sk-abcDEF12 twice"], len("Say sk-abcDEF12"), ["3ghiJKL456mno", " ok"])
     assert "3ghiJKL456" not in (await replay(log)).state.content
+
+
+# --- keys that are known to the letter --------------------------------------------------------
+
+KEY = "gsk-7Qm2 is no shape/of+any=kind_9w"
+LONG_KEY = "IQoJb3JpZ2luX2VjE" + "aZ9/+k" * 180
+
+
+def stored_with(redactor, tokens, batch=2):
+    return text_of(record(tokens, batch, redact=redactor))
+
+
+@pytest.mark.parametrize(
+    "key", [KEY, LONG_KEY, 'odd\\"key-0123456789'], ids=["plain", "long", "odd"]
+)
+@pytest.mark.parametrize("size", [1, 3, 7, 5000])
+def test_a_key_known_to_the_letter_is_found_however_it_is_cut(key, size):
+    text = f"the key is {key}, keep it. More text follows here."
+    redactor = Redactor(values=[key])
+    tokens = [text[at : at + size] for at in range(0, len(text), size)]
+    stored = stored_with(redactor, tokens)
+    assert key[12:] not in stored
+    assert stored.endswith(", keep it. More text follows here.")
+    assert redactor.text(text) == "the key is [redacted], keep it. More text follows here."
+    assert key not in redactor.json(json.dumps({"note": [key]}))[0]
+
+
+def test_text_that_begins_like_a_known_key_stays_as_it_was():
+    redactor = Redactor(values=["test-0123456789abcdef"])
+    for text in ("a test of tests", "test", "the test-01 passed, and test-0123 too"):
+        assert stored_with(redactor, list(text)) == text
+        assert text_of(record([text[:6], text[6:]], 1, between=0, redact=redactor)) == text
+
+
+def test_a_known_key_that_something_else_cuts_in_two_is_redacted_to_its_end():
+    redactor = Redactor(values=[KEY])
+    log = record([f"key {KEY[:14]}", f"{KEY[14:]}, done"], 1, between=0, redact=redactor)
+    assert KEY[:14] not in text_of(log)
+    assert KEY[14:] not in text_of(log)
+    assert text_of(log).endswith(", done")
+
+
+async def test_the_keys_in_the_environment_are_never_recorded(monkeypatch):
+    """Whatever they look like: a compatible server's key has no shape of its own."""
+    monkeypatch.setenv("MISTRAL_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", "dummy")  # too short to be one
+    stream = l0.run(
+        lambda: ["a dummy, ", KEY[:9], KEY[9:], "."],
+        event_store=(store := InMemoryEventStore()),
+        meta={"note": KEY},
+    )
+    assert await stream.read() == f"a dummy, {KEY}."
+    rows = repr(await store.stored_rows(stream.stream_id))
+    assert KEY not in rows
+    assert KEY[9:] not in rows
+    assert "a dummy, " in rows
+    monkeypatch.delenv("MISTRAL_API_KEY")
+    again = l0.run(lambda: [KEY], event_store=store)
+    await again.read()
+    assert KEY in repr(await store.stored_rows(again.stream_id))
+
+
+@pytest.mark.parametrize("values", ["abcd", ["abc"], [1234]])
+def test_values_that_are_no_secrets_are_refused(values):
+    with pytest.raises((TypeError, ValueError), match="values"):
+        Redactor(values=values)
+
+
+async def test_what_comes_with_a_token_beside_its_text_is_redacted_too():
+    token = Event(EventType.TOKEN, "hm", data={"note": SECRETS["sk"], "api_key": BAIT, "n": 1})
+    stream = l0.run(lambda: ["so ", token, "."], event_store=(store := InMemoryEventStore()))
+    assert [e.data for e in [e async for e in stream] if e.is_token][1] == token.data
+    lived = replay(store, stream.stream_id)
+    told = [e.data async for e in lived if e.is_token]
+    assert told == [None, {"note": "[redacted]", "api_key": "[redacted]", "n": 1}, None]
+    assert lived.redacted
+    _check_clean(repr(await store.stored_rows(stream.stream_id)).encode())
+
+
+class _Told(Exception):
+    """An error that says too much."""
+
+
+async def test_s83_no_secret_of_a_run_leaves_it(tmp_path):
+    """In meta, options, error text, tool arguments and cut tokens; the consumer's text is whole."""
+    sk, jwt, aws = SECRETS["sk"], SECRETS["jwt"], SECRETS["aws"]
+    error = _Told(f"401 for https://ada:{BAIT}@example.org: bad key {sk}")
+    message = Event(EventType.MESSAGE, f"use {aws}", data={"kind": "reasoning"})
+    arguments = {"password": BAIT, "url": f"https://x/?k={sk}"}
+    script = ["key ", *sk, " and ", jwt[:25], jwt[25:], message, tool("1", "f", arguments)]
+    exported, redactor = [], Redactor()
+
+    def export(event):
+        exported.append(redactor.event(event))
+
+    export.types = [*catalog()]
+    for url in (f"sqlite:///{tmp_path}/runs.db", f"jsonl:///{tmp_path}/runs"):
+        store = open_store(url)
+        stream = l0.run(
+            ScriptedModel([*script, fail(error)], [*script, " end"]),
+            retry=l0.Retry(base_delay=0),
+            guardrails=[custom_pattern_rule([r"sk-\S+"], f"found {aws}", "warning", name=sk)],
+            meta={"headers": {"Authorization": f"Bearer {BAIT}"}, "note": f"my key is {sk}"},
+            event_store=store,
+            on_event=export,
+            token_events=True,
+        )
+        text = "".join([e.text async for e in stream if e.is_token])
+        assert text.endswith(f"key {sk} and {jwt} end"), "the consumer's text is untouched"
+        assert stream.state.tool_calls[0].arguments == arguments
+        assert (await verify(store, stream.stream_id)).ok
+        lived = await replay(store, stream.stream_id)
+        assert lived.state.content == "key [redacted] and [redacted] end"
+        assert lived.redacted
+        await store.close()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            _check_none_of(path.read_bytes(), sk, jwt, aws, BAIT)
+    told = [e for e in exported if e.type not in ("TOKEN", "TOKENS")]  # pieces, one by one
+    _check_none_of("".join(map(to_json, told)).encode(), sk, jwt, aws, BAIT)
+    wrapped = l0.Error(
+        str(error), l0.errors.ErrorContext(partial_text=text, meta={"api_key": BAIT})
+    )
+    _check_none_of(json.dumps(wrapped.to_json()).encode(), sk, jwt, aws, BAIT)
+
+
+def _check_none_of(stored, *secrets):
+    for secret in secrets:
+        assert secret.encode() not in stored, secret

@@ -238,6 +238,8 @@ def test_every_public_class_with_fields_has_a_schema():
 
 def test_a_token_batch_is_written_compactly():
     text = to_json(TokensPayload(0, ["a"], [0]))
-    assert text == '{"checkpoints":[],"offsets_us":[0],"start":0,"texts":["a"],"type":"TOKENS"}'
+    assert text == (
+        '{"checkpoints":[],"notes":[],"offsets_us":[0],"start":0,"texts":["a"],"type":"TOKENS"}'
+    )
     assert to_dict(Event(EventType.TOKEN, "a", 0))["type"] == "token"
     assert issubclass(StoreError, Exception)

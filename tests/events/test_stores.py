@@ -321,7 +321,7 @@ async def test_compacting_deletes_whole_oldest_streams_and_shrinks_the_file(tmp_
     await store.close()
 
 
-async def test_a_full_queue_makes_append_wait_and_loses_nothing(tmp_path):
+async def test_s98_a_full_queue_makes_append_wait_and_loses_nothing(tmp_path):
     store = SQLiteEventStore(tmp_path / "runs.db", queue_records=10, commit_records=5)
     records = records_of_run("run", ["t"] * 500)
     for record in records:
@@ -360,7 +360,7 @@ async def test_a_forked_process_writes_to_the_same_file(tmp_path):
 # --- JSONL ------------------------------------------------------------------------------------
 
 
-async def test_a_torn_last_line_costs_only_itself(tmp_path):
+async def test_s86_a_torn_last_line_costs_only_itself(tmp_path):
     records = records_of_run("run", ["a"] * 10)
     store = JsonlEventStore(tmp_path / "runs")
     await store.append(records[:8])
@@ -454,7 +454,7 @@ class Broken(InMemoryEventStore):
         await super().append(records)
 
 
-async def test_a_failing_secondary_is_left_out_and_told():
+async def test_s98_a_failing_secondary_is_left_out_and_told():
     good, bad = InMemoryEventStore(), Broken(OSError("disk on fire"))
     store = CompositeEventStore([good, bad])
     told = []
@@ -485,7 +485,7 @@ async def test_a_secondary_that_does_not_answer_is_left_out():
     assert "did not answer within 0.01 s" in str(error)
 
 
-async def test_a_failing_primary_is_an_error_that_says_who_succeeded():
+async def test_s98_a_failing_primary_is_an_error_that_says_who_succeeded():
     store = CompositeEventStore([Broken(OSError("no")), InMemoryEventStore()])
     records = records_of_run("run")
     await store.append(records[:1])
@@ -499,7 +499,7 @@ async def test_a_failing_primary_is_an_error_that_says_who_succeeded():
         CompositeEventStore(["sqlite:///x"])
 
 
-async def test_an_expired_stream_is_gone_from_every_method():
+async def test_s98_an_expired_stream_is_gone_from_every_method():
     clock = VirtualClock()
     inner = InMemoryEventStore()
     store = TTLEventStore(inner, ttl=100, clock=clock)
@@ -522,7 +522,7 @@ async def test_an_expired_stream_is_gone_from_every_method():
     assert await store.exists("run")
 
 
-async def test_purging_deletes_what_has_expired_and_happens_every_thousand_appends():
+async def test_s98_purging_deletes_what_has_expired_and_happens_every_thousand_appends():
     clock = VirtualClock()
     inner = InMemoryEventStore()
     store = TTLEventStore(inner, ttl=10, clock=clock)

@@ -19,6 +19,9 @@ from l0.events import (
     Log,
     Record,
     SQLiteEventStore,
+    SQLiteReader,
+    open_store,
+    replay,
     verify,
     verify_records,
 )
@@ -91,7 +94,7 @@ def test_an_untouched_stream_is_ok_and_says_its_head():
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_any_single_change_drop_swap_or_insertion_is_found_where_it_is(data):
+def test_s86_any_single_change_drop_swap_or_insertion_is_found_where_it_is(data):
     records = list(RECORDS)
     at = data.draw(st.integers(0, len(records) - 1))
     what = data.draw(st.sampled_from(["change", "drop", "swap", "insert", "forge"]))
@@ -151,7 +154,7 @@ def test_the_reason_says_what_is_wrong():
     )
 
 
-def test_a_cut_tail_is_found_with_the_head_only():
+def test_s86_a_cut_tail_is_found_with_the_head_only():
     head = RECORDS[-1].hash
     cut = RECORDS[:-2]
     assert verify_records(cut).ok
@@ -161,7 +164,7 @@ def test_a_cut_tail_is_found_with_the_head_only():
     assert verify_records([], head).reason == "truncated"
 
 
-async def test_every_flipped_byte_of_a_file_is_found(tmp_path):
+async def test_s86_every_flipped_byte_of_a_file_is_found(tmp_path):
     """Also those that leave the JSON equal: the last digit of a float, the case of an escape."""
     store = JsonlEventStore(tmp_path / "runs")
     records = records_of_run("run", ["a", "\x1f"], {"a": 0.30000000000000004})
@@ -180,7 +183,7 @@ async def test_every_flipped_byte_of_a_file_is_found(tmp_path):
             assert found.first_bad_seq <= seq
 
 
-async def test_changed_columns_of_a_database_are_found(tmp_path):
+async def test_s86_changed_columns_of_a_database_are_found(tmp_path):
     path = tmp_path / "runs.db"
     store = SQLiteEventStore(path)
     await store.append(RECORDS)
@@ -262,3 +265,54 @@ def test_a_line_of_another_version_is_no_record():
     line = line_of(row_of(RECORDS[0])).replace(b'"v":1', b'"v":2')
     found = check_rows([line])
     assert (found.first_bad_seq, found.reason) == (0, "format")
+
+
+def _listing(path):
+    return {each.name: each.read_bytes() for each in path.parent.iterdir()}
+
+
+async def test_reading_a_path_changes_nothing(tmp_path):
+    """Evidence stays as it was: no lock, no journal, not a byte."""
+    path = tmp_path / "runs.db"
+    store = SQLiteEventStore(path)
+    await store.append(RECORDS)
+    await store.close()
+    before = _listing(path)
+    assert (await verify(path)).ok
+    assert (await replay(str(path))).records == RECORDS
+    assert (await verify(f"sqlite:///{path}")).ok
+    assert _listing(path) == before
+
+
+async def test_a_path_that_this_process_writes_to_shows_what_is_queued(tmp_path):
+    store = SQLiteEventStore(tmp_path / "runs.db", commit_interval=60)
+    await store.append(RECORDS)
+    assert (await verify(tmp_path / "runs.db")).records == len(RECORDS)
+    await store.close()
+
+
+async def test_a_reader_refuses_to_write_and_reads_what_others_commit(tmp_path):
+    path = tmp_path / "runs.db"
+    with pytest.raises(StoreError, match="check the path"):
+        open_store(path, read_only=True)
+    store = SQLiteEventStore(path)
+    await store.append(RECORDS[:2])
+    await store.flush()
+    reader = SQLiteReader(path)
+    assert await reader.get_events("run") == RECORDS[:2]
+    await store.append(RECORDS[2:])
+    await store.flush()
+    assert await reader.get_events("run") == RECORDS
+    assert list(reader.iter_records("run")) == RECORDS
+    assert (await reader.get_last_event("run")) == RECORDS[-1]
+    assert await reader.exists("run")
+    for refused in (reader.append(RECORDS), reader.delete("run"), reader.compact(max_streams=0)):
+        with pytest.raises(StoreError, match="reading only; use SQLiteEventStore"):
+            await refused
+    await reader.flush()
+    await reader.close()
+    await reader.close()
+    with pytest.raises(StoreError, match="closed"):
+        await reader.exists("run")
+    await store.close()
+    assert (await open_store(path, read_only=True).list_streams())[0].stream_id == "run"

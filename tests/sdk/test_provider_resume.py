@@ -7,10 +7,10 @@ from urllib.parse import parse_qs
 import pytest
 
 import l0
-from l0.events import EventType
+from l0.events import EventType, SQLiteEventStore, replay
 from l0.stream import ContinuationConfig, Retry, Timeout
 from l0.testing import FaultServer, Reply, check_run
-from l0.testing._faults import drop, no_resume
+from l0.testing._faults import drop, no_resume, repeat
 
 pytestmark = pytest.mark.sdk
 
@@ -18,14 +18,18 @@ TEXT = (
     "The keeper of the light — naïve as ever — wound the clockwork, lit the lamp, and wrote "
     "漢字 and 👩‍🚀 into the book, so that no character of it would be lost."
 )
+headers = []  # of the last call's requests
+calls = []  # that its consumer has
+CALLS = [("f", {"city": "Ulm", "days": [1, 2, 3]}), ("g", {"n": 1})]
 QUICK = Timeout(connect=5, initial_token=0.4, inter_token=0.3)
 
 
-async def ask(*replies, default=None, **options):
+async def ask(*replies, default=None, request=None, **options):
     """One background response through a wrapped client; gives all there is to look at."""
     import openai
 
     told, shown = [], ""
+    calls.clear()
     async with FaultServer(*replies) as server:
         server.default = default or Reply(TEXT)
         client = openai.AsyncOpenAI(base_url=server.base_url, api_key="test")
@@ -37,17 +41,21 @@ async def ask(*replies, default=None, **options):
             **{"continuation": True, **options},
         )
         stream = reliable.responses.create(
-            model="gpt-test", input="Say it.", stream=True, background=True
+            model="gpt-test", input="Say it.", stream=True, background=True, **(request or {})
         )
         async for event in stream:
+            if event.type is EventType.TOOL_CALL:
+                calls.append(event.tool_call.name)
             if event.type is EventType.TOKEN:
                 assert event.start == len(shown)
                 shown += event.text
             elif event.type is EventType.RESTART:
                 shown = shown[: event.kept_chars]
+                calls.clear()
         await client.close()
         check_run(told)
         requests = [(r.method, parse_qs(r.query).get("starting_after")) for r in server.requests]
+        headers[:] = [r.headers for r in server.requests]
     return stream, shown, told, requests
 
 
@@ -150,9 +158,8 @@ async def test_the_fallback_is_asked_by_a_prompt():
 
 async def test_a_tool_call_that_is_half_there_is_completed():
     """Its first fragments came before the break."""
-    calls = [("f", {"city": "Ulm", "days": [1, 2, 3]}), ("g", {"n": 1})]
     stream, shown, told, requests = await ask(
-        Reply("Let me see.", tool_calls=calls, faults=[drop(5)])
+        Reply("Let me see.", tool_calls=CALLS, faults=[drop(5)])
     )
     assert [method for method, _ in requests] == ["POST", "GET"]
     assert [(c.name, c.arguments, c.index) for c in stream.state.tool_calls] == [
@@ -178,3 +185,156 @@ async def test_text_that_failed_the_rules_is_not_gone_on_with():
     )
     assert [method for method, _ in requests] == ["POST", "POST"]
     assert (shown, modes(told)) == (TEXT, [])
+
+
+@pytest.mark.parametrize("at", [0, 1, 12, 30])
+@pytest.mark.parametrize("kind", ["drop", "eof"])
+async def test_events_that_are_sent_again_are_not_read_again(kind, at):
+    """Some servers begin anew whatever they are asked for: the numbers tell."""
+    stream, shown, told, requests = await ask(Reply(TEXT, faults=f"{kind}@{at},repeat"))
+    assert shown == stream.state.content == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET"]
+    assert modes(told) == ["provider"]
+    assert stream.state.usage.requests == 1
+
+
+async def test_a_call_whose_beginning_is_sent_again_is_whole_and_one():
+    stream, _, _, requests = await ask(
+        Reply("Let me see.", tool_calls=CALLS, faults=[drop(5), repeat()]), keep_raw=True
+    )
+    assert [method for method, _ in requests] == ["POST", "GET"]
+    assert [(c.name, c.arguments) for c in stream.state.tool_calls] == CALLS
+
+
+async def test_a_server_that_begins_anew_each_time_and_breaks_each_time():
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults=[drop(6), repeat()]), Reply(faults="drop@9"), Reply(faults="eof@14")
+    )
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET", "GET", "GET"]
+    after = [int(number) for _, (number,) in requests[1:]]
+    assert after == sorted(set(after)), "each time behind what had come by then"
+    assert modes(told) == ["provider"] * 3
+
+
+async def test_a_response_that_is_still_in_progress_is_asked_for_until_it_is_complete():
+    """What there is so far comes, and the body ends; it is not taken for the whole."""
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults="drop@4"), Reply(faults="eof@5"), Reply(faults="eof@0")
+    )
+    assert shown == stream.state.content == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET", "GET", "GET"]
+    types = [e.payload.network_type for e in told if e.type == "NETWORK_ERROR"]
+    assert types[1:] == ["partial_chunks", "partial_chunks"]
+
+
+async def test_a_response_that_vanishes_later_is_continued_by_a_prompt():
+    """It was resumed once, and is gone at the second time."""
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults="drop@4"), Reply(faults="drop@5"), Reply(faults="404")
+    )
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET", "GET", "POST"]
+    assert modes(told) == ["provider", "provider", "prompt"]
+    usage = [e.payload for e in told if e.type == "USAGE"]
+    assert [u.source for u in usage] == ["estimated", "reported"]
+    assert usage[0].output_tokens >= 9, "of the whole response that was lost"
+
+
+@pytest.mark.parametrize("status", ["400", "403", "404", "409"])
+async def test_any_refusal_is_one(status):
+    stream, shown, told, requests = await ask(Reply(TEXT, faults="drop@12"), Reply(faults=status))
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET", "POST"]
+    assert modes(told) == ["provider", "prompt"]
+
+
+async def test_a_response_that_can_not_be_reached_again_ends_with_the_budget():
+    """The original error, or the fallback with a prompt."""
+    down = [Reply(faults="503")] * 9
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults="drop@12"),
+        *down,
+        retry=Retry(attempts=0, max_retries=2, base_delay=0.01),
+        fallbacks=[l0.testing.ScriptedModel(["and the end."])],
+    )
+    assert [method for method, _ in requests] == ["POST", "GET", "GET"]
+    assert shown.endswith("and the end.")
+    assert modes(told) == ["provider", "provider", "prompt"]
+    assert [e.payload.source for e in told if e.type == "USAGE"] == ["estimated"]
+
+
+async def test_a_response_that_failed_is_not_resumed():
+    """The provider said so; a new one is asked for."""
+    stream, shown, told, requests = await ask(Reply(TEXT, faults="failed@12"))
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "POST"]
+    assert "provider" not in modes(told)
+
+
+async def test_what_the_request_asked_for_holds_for_its_rest():
+    """Headers that a gateway needs, what to include."""
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults="drop@12"),
+        request={
+            "extra_headers": {"x-tenant": "ada"},
+            "include": ["reasoning.encrypted_content"],
+            "timeout": 30,
+        },
+    )
+    assert (shown, modes(told)) == (TEXT, ["provider"])
+    assert [each.get("x-tenant") for each in headers] == ["ada", "ada"]
+
+
+async def test_a_validated_run_releases_the_whole_text_once():
+    stream, shown, told, requests = await ask(
+        Reply(TEXT, faults=[drop(12), repeat()]), deliver="validated"
+    )
+    assert shown == TEXT
+    assert [method for method, _ in requests] == ["POST", "GET"]
+    assert not any(e.payload.delivered for e in told if e.type == "RESTART")
+
+
+@pytest.mark.parametrize("at", [6, 20, 21, 22, 23, 26, 40])
+@pytest.mark.parametrize(
+    "options", [{}, {"buffer_tool_calls": True}, {"deliver": "validated"}], ids=str
+)
+async def test_a_call_that_was_handed_over_stands_and_is_not_made_twice(at, options, tmp_path):
+    """The provider goes on behind it; the log says the same."""
+    store = SQLiteEventStore(tmp_path / "runs.db")
+    stream, shown, told, requests = await ask(
+        Reply("Let me see.", tool_calls=CALLS, faults=f"drop@{at},repeat"),
+        event_store=store,
+        **options,
+    )
+    assert (shown, calls) == ("Let me see.", ["f", "g"])
+    assert [(c.name, c.arguments) for c in stream.state.tool_calls] == CALLS
+    assert [method for method, _ in requests] in (["POST", "GET"], ["POST"])
+    assert all(e.payload.continues for e in told if e.type == "RESTART")
+    lived = replay(store, stream.stream_id)
+    again = [e.tool_call.name async for e in lived if e.is_tool_call]
+    assert again == ["f", "g"]
+    assert lived.state == stream.state
+    await store.close()
+
+
+async def test_a_call_of_a_response_that_is_gone_falls_away():
+    """What follows it is not known to a prompt, so the next attempt begins anew."""
+    stream, shown, told, requests = await ask(
+        Reply("Let me see.", tool_calls=CALLS, faults="drop@22,no_resume"),
+        Reply("Let me see.", tool_calls=CALLS),
+    )
+    assert [method for method, _ in requests] == ["POST", "GET", "POST"]
+    assert (shown, calls) == ("Let me see.", ["f", "g"])
+    assert modes(told) == ["provider"]
+    assert [e.payload.kept_chars for e in told if e.type == "RESTART"] == [11, 0]
+    assert [c.name for c in stream.state.tool_calls] == ["f", "g"]
+
+
+async def test_a_fallback_does_not_inherit_a_call_of_the_response():
+    fallback = l0.testing.ScriptedModel(["From the start."])
+    stream, shown, told, _ = await ask(
+        Reply("Let me see.", tool_calls=CALLS, faults="drop@22"), retry=False, fallbacks=[fallback]
+    )
+    assert (shown, calls, stream.state.tool_calls) == ("From the start.", [], [])
+    assert fallback.infos[0].checkpoint == ""

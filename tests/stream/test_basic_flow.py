@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import uuid
 
@@ -126,6 +127,18 @@ async def test_s9_what_cannot_be_streamed_is_named(play, made, says):
     assert run.types.count("STREAM_INIT") == 1
 
 
+async def test_s9_texts_and_provider_shaped_dicts_are_read(play):
+    """No provider's package is needed to say what a chunk means."""
+    run = await play(lambda: ["Hel", "lo"])
+    assert (run.tokens, run.one("ADAPTER_DETECTED").adapter_id) == (["Hel", "lo"], "event")
+    delta = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
+    run = await play(lambda: [{"object": "chat.completion.chunk", "choices": [delta]}])
+    assert (run.tokens, run.state.finish_reason) == (["Hi"], "stop")
+    chunk = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Hi"}}
+    run = await play(lambda: [chunk])
+    assert (run.tokens, run.one("ADAPTER_DETECTED").adapter_id) == (["Hi"], "anthropic")
+
+
 async def test_s22_an_error_event_is_a_raised_error(play):
     """One retry, and no error event reaches the consumer."""
     run = await play(ScriptedModel([Event(EventType.ERROR, error=NET)], ["a"]))
@@ -187,7 +200,7 @@ async def test_s69_ids_times_and_meta(clock):
         told[0].meta["new"] = 1
 
 
-async def test_consume_stream_obeys_restarts(clock):
+async def test_s10_consume_stream_obeys_restarts(clock):
     """Any consumer that cuts at restarts has the right text."""
     model = ScriptedModel(["a", fail(NET)], ["a", "b"])
     assert await consume_stream(l0.run(model, retry=l0.Retry(base_delay=0), clock=clock)) == "ab"
@@ -225,6 +238,15 @@ async def test_callbacks_as_a_value_and_as_keywords(play):
         ({"on_token": 3}, TypeError, "not callable"),
         ({"meta": 1, "context": 2}, TypeError, "another name"),
         ({"check_intervals": 5}, TypeError, "CheckIntervals"),
+        ({"drift": 3}, TypeError, "DriftConfig"),
+        ({"meta": 3}, TypeError, "mapping"),
+        ({"stream_id": "a b"}, ValueError, "stream id"),
+        ({"redact": "all"}, TypeError, "Redactor"),
+        ({"event_store": 3}, TypeError, "sqlite:///"),
+        ({"keep_raw": "yes"}, TypeError, "keep_raw is True or False"),
+        ({"fallbacks": [3]}, TypeError, "functions that open"),
+        ({"callbacks": 3}, TypeError, "Callbacks()"),
+        ({"interceptors": [3]}, TypeError, "before, after or error"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
@@ -238,3 +260,41 @@ def test_run_without_a_stream_says_what_one_is():
     """The commonest first mistake."""
     with pytest.raises(TypeError, match="stream=True"):
         l0.run()
+
+
+class Deck:
+    """Methods as factories: what they are bound to is no parameter."""
+
+    def plain(self):
+        return ["plain"]
+
+    def told(self, info):
+        return [f"attempt {info.attempt}"]
+
+    def relaxed(self, info=None):
+        return [f"{info}"]
+
+
+def passed_on(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    ("factory", "text"),
+    [
+        (Deck().plain, "plain"),
+        (Deck().told, "attempt 1"),
+        (Deck().relaxed, "None"),
+        (passed_on(Deck.told).__get__(Deck()), "attempt 1"),
+        (passed_on(lambda info: [f"attempt {info.attempt}"]), "attempt 1"),
+        (passed_on(lambda: ["nothing"]), "nothing"),
+        (functools.partial(lambda name: [name], "partial"), "partial"),
+        (functools.partial(lambda name, info: [name, f" {info.attempt}"], "partial"), "partial 1"),
+    ],
+)
+async def test_a_factory_is_told_of_its_attempt_where_it_asks_to_be(factory, text):
+    assert await l0.run(factory).read() == text

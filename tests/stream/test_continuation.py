@@ -325,6 +325,8 @@ async def test_text_held_back_by_a_failed_attempt_is_never_shown(play):
     run = await play(model, continuation=True)
     assert run.tokens == [*FOX, "fox"]
     assert [info.checkpoint for info in model.infos[1:]] == ["The quick brown "] * 2
+    assert [e.lost_tokens for e in run.all("DEDUPLICATION_END")] == [1, 0]
+    assert run.state.lost_tokens == run.one("SESSION_SUMMARY").lost_tokens == 1, "it was paid for"
 
 
 async def test_a_source_that_goes_on_exactly_is_taken_at_its_word(play):

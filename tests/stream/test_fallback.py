@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+import l0
+from l0.adapters import OpenAIAdapterOptions
 from l0.errors import AllStreamsExhaustedError
 from l0.stream import Retry
-from l0.testing import ScriptedModel, fail
+from l0.testing import ScriptedModel, anthropic_events, fail, openai_chunks
 
 NET = ConnectionResetError("gone")
 
@@ -102,3 +106,54 @@ async def test_a_single_use_source_is_never_iterated_twice(play):
     assert (run.error, run.types.count("STREAM_INIT")) == (NET, 1)
     run = await play(source(), fallbacks=[ScriptedModel(["ok"])])
     assert (run.state.content, run.shown) == ("ok", "ok")
+
+
+CHAIN = {"include_reasoning": True, "include_thinking": True}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        CHAIN,
+        {"include_reasoning": True},
+        OpenAIAdapterOptions(include_reasoning=True),
+        {"choice_index": 0, "require_finish": False},
+    ],
+    ids=["of both", "of the first", "an object", "others"],
+)
+async def test_a_fallback_of_another_provider_takes_the_options_it_knows(play, options):
+    """It does not fail on the names of the first one's."""
+    answer = anthropic_events("42", reasoning="Six times seven.")
+    run = await play(
+        lambda: openai_chunks("", reasoning="Hm."),
+        fallbacks=[lambda: answer, ScriptedModel(["not asked"])],
+        retry=False,
+        adapter_options=options,
+        detect_zero_output=True,
+        guardrails=[
+            l0.GuardrailRule("text", lambda s: ["none"] * (not s.content), streaming=False)
+        ],
+    )
+    assert (run.shown, run.state.fallback_index) == ("42", 1)
+    thoughts = [e.text for e in run.events if e.is_message]
+    assert ("Six times seven." in "".join(thoughts)) == (options is CHAIN)
+    assert run.all("ADAPTER_DETECTED")[-1].adapter_id == "anthropic"
+
+
+async def test_a_fallback_without_options_is_not_given_any(play):
+    """Plain texts have none."""
+    run = await play(
+        lambda: [*openai_chunks("a")[:1], NET],
+        fallbacks=[ScriptedModel(["fine"])],
+        retry=False,
+        adapter_options={"choice_index": 0},
+    )
+    assert run.state.content == "fine"
+
+
+async def test_an_option_that_nobody_knows_is_told(play):
+    """On the stream that it is meant for."""
+    run = await play(lambda: openai_chunks("a"), adapter_options={"include_thoughts": True})
+    assert "include_thoughts" in str(run.error)
+    run = await play(lambda: openai_chunks("a"), adapter_options={"include_thinking": True})
+    assert run.error is None, "Anthropic's, for a chain that has it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import logging
 import math
 import random
 
@@ -42,14 +43,24 @@ async def test_s11_the_order_of_a_retry(play):
         on_retry=lambda *args: calls.append(("retry", *args)),
         on_start=lambda *args: calls.append(("start", *args)),
         on_restart=lambda *args: calls.append(("restart", *args)),
+        on_event=lambda event: calls.append(event.type),
+        retry=Retry(attempts=2, base_delay=4, backoff="fixed"),
     )
-    assert calls == [
+    assert [call for call in calls if isinstance(call, tuple)] == [
         ("start", 1, False, False),
         ("error", NET, True, False),
         ("retry", 1, "network_error"),
         ("start", 2, True, False),
         ("restart", 0, "network_error"),
     ]
+    after = {"error": "ERROR", "retry": "RETRY_ATTEMPT", "restart": "RESTART"}
+    for name, event in after.items():
+        (at,) = [n for n, call in enumerate(calls) if call[0] == name]
+        assert calls[at - 1] == event, "a callback comes right after its event"
+    at = calls.index(("start", 2, True, False))
+    assert calls[at - 1] == "ATTEMPT_START"
+    failed, began = (next(e for e in run.told if e.type == t) for t in ("ERROR", "ATTEMPT_START"))
+    assert began.ts - failed.ts == pytest.approx(4000), "the delay lies before the attempt"
     story = [
         *("NETWORK_ERROR", "CONNECTION_DROPPED", "ERROR", "RETRY_START", "RETRY_ATTEMPT"),
         *("ATTEMPT_START", "RESTART", "STREAM_INIT", "NETWORK_RECOVERY", "CONNECTION_RESTORED"),
@@ -59,6 +70,10 @@ async def test_s11_the_order_of_a_retry(play):
     attempt = run.one("RETRY_ATTEMPT")
     assert (attempt.attempt, attempt.max_attempts, attempt.counts_toward_limit) == (1, 2, False)
     assert run.one("RETRY_END").success
+    told = run.one("ERROR")
+    assert (told.recovery_strategy, told.category, told.attempt) == ("retry", "network", 1)
+    recovery = run.one("NETWORK_RECOVERY")
+    assert (recovery.attempt, recovery.retries, recovery.outage_ms) == (2, 1, 4000)
 
 
 async def test_s12_giving_up_raises_the_original_error(play):
@@ -109,6 +124,8 @@ async def test_s15_programming_errors_are_asked_once(play, error):
     model = ScriptedModel([fail(error)], repeat_last=True)
     run = await play(model)
     assert (model.calls, run.error, run.one("ERROR").failure_type) == (1, error, "unknown")
+    assert run.one("ERROR").recovery_strategy == "halt"
+    assert not [t for t in run.types if t.startswith("RETRY")]
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 529])
@@ -117,6 +134,9 @@ async def test_s16_server_errors_do_not_use_up_attempts(play, status):
     model = ScriptedModel([fail(status)], [fail(status)], ["a"])
     run = await play(model, retry=Retry(attempts=0, max_retries=6, base_delay=0))
     assert (run.state.content, model.calls) == ("a", 3)
+    assert {(e.category, e.failure_type) for e in run.all("ERROR")} == {("transient", "model")}
+    assert not any(e.counts_toward_limit for e in run.all("RETRY_ATTEMPT"))
+    assert (run.state.network_retry_count, run.state.model_retry_count) == (2, 0)
 
 
 async def test_s16_retry_after_is_honoured_above_max_delay(play, clock):
@@ -137,8 +157,9 @@ async def test_s17_an_exhausted_quota_is_not_retried(play):
 async def test_s18_retry_on_limits_the_reasons(play):
     """A reason outside it is not retried; an unknown one is a ValueError at once."""
     model = ScriptedModel([fail(NET)], repeat_last=True)
-    await play(model, retry=Retry(retry_on=["timeout"], base_delay=0))
+    run = await play(model, retry=Retry(retry_on=["timeout"], base_delay=0))
     assert model.calls == 1
+    assert "not_in_retry_on" in run.error.__notes__[-1]
     with pytest.raises(ValueError, match="rate_limit"):
         Retry(retry_on=["sometimes"])
     with pytest.raises(ValueError, match=r'\["timeout"\]'):
@@ -188,11 +209,15 @@ def failing(context):
 
 
 @pytest.mark.parametrize("hook", [nothing, not_a_number, failing])
-async def test_s20_a_useless_delay_keeps_the_default(play, hook):
+async def test_s20_a_useless_delay_keeps_the_default(play, hook, caplog):
     """None, NaN or an exception: the default delay and the original error stay."""
+    caplog.set_level(logging.DEBUG, "l0")
     retry = Retry(base_delay=2, backoff="fixed", calculate_delay=hook)
-    run = await play(ScriptedModel([model_error()], ["a"]), retry=retry)
+    error = Exception("the model is confused")
+    run = await play(ScriptedModel([fail(error)], ["a"]), retry=retry)
     assert run.one("RETRY_ATTEMPT").delay_ms == 2000
+    assert run.stream.errors == [error]
+    assert hook is nothing or "calculate_delay" in caplog.text
 
 
 async def test_s20_a_delay_of_ones_own(play):
@@ -256,17 +281,34 @@ def test_s21_jitter_stays_in_its_bounds(n, base, cap, seed, backoff):
         assert t / 2 <= first <= t
 
 
+def read_timeout():
+    """As httpx raises it: without a message."""
+    import httpx
+
+    return httpx.ReadTimeout("")
+
+
 @pytest.mark.parametrize(
-    "error", [TimeoutError("mine"), *(OSError(n, "down") for n in (101, 113))], ids=repr
+    ("error", "kind"),
+    [
+        (TimeoutError("mine"), "timeout"),
+        (read_timeout(), "timeout"),
+        (OSError(101, "down"), "fetch_error"),
+        (OSError(113, "down"), "fetch_error"),
+    ],
+    ids=repr,
 )
-async def test_s23_the_sources_own_errors_keep_their_message(play, error):
+async def test_s23_the_sources_own_errors_keep_their_message(play, error, kind):
     """A TimeoutError of the source is retried as network, and on_timeout is not called."""
     fired = []
     run = await play(
         ScriptedModel([fail(error)], ["a"]), on_timeout=lambda *args: fired.append(args)
     )
     assert (run.state.content, fired) == ("a", [])
-    assert run.one("NETWORK_ERROR").error == str(error)
+    told = run.one("NETWORK_ERROR")
+    assert (told.error, told.network_type) == (str(error), kind)
+    assert run.stream.errors == [error]
+    assert not [t for t in run.types if t.startswith("TIMEOUT")]
 
 
 async def test_s24_words_that_only_look_like_network_trouble(play):
@@ -302,6 +344,19 @@ async def test_s92_a_retry_after_that_is_too_long_goes_to_the_fallback(play, clo
     assert (run.state.content, run.state.fallback_index) == ("a", 1)
     run = await play(ScriptedModel([fail(error)]))
     assert (run.error, clock.now) == (error, 0)
+
+
+def test_strategy_is_another_name_of_backoff():
+    """In the constructor, in `replace` and when read."""
+    policy = Retry(2, strategy="linear")
+    assert policy == Retry(2, backoff="linear")
+    assert policy.strategy is policy.backoff is l0.BackoffStrategy.LINEAR
+    assert l0.RetryConfig(strategy="fixed").replace(strategy="linear").backoff == "linear"
+    assert Retry.from_ms(500, strategy="fixed") == Retry(base_delay=0.5, backoff="fixed")
+    with pytest.raises(TypeError, match="another name"):
+        Retry(strategy="fixed", backoff="fixed")
+    with pytest.raises(ValueError, match="backoff"):
+        Retry(strategy="guess")
 
 
 @pytest.mark.parametrize(

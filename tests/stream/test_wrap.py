@@ -249,3 +249,20 @@ async def test_script_helpers_wait_on_the_runs_clock(clock):
     model = ScriptedModel([stall(3600), "a", fail(NET)], ["b"])
     assert await l0.wrap(model, clock=clock, retry=Retry(base_delay=0)).read() == "b"
     assert clock.now >= 3600
+
+
+@pytest.mark.parametrize(
+    ("options", "meta"),
+    [
+        ({}, {"model": "gpt-5-mini"}),
+        ({"meta": {"job": 7}}, {"job": 7, "model": "gpt-5-mini"}),
+        ({"context": {"job": 7}}, {"job": 7, "model": "gpt-5-mini"}),
+        ({"meta": {"model": "mine"}}, {"model": "mine"}),
+    ],
+)
+async def test_a_run_says_which_model_was_asked_for(clock, options, meta):
+    """So logs, frames and prices know it, also of a run that never got an answer."""
+    seen = []
+    wrapped = l0.wrap(Client(chunks("hi")), clock=clock, on_event=seen.append, **options)
+    await wrapped.chat.completions.create(model="gpt-5-mini", messages=[], stream=True).read()
+    assert dict(seen[0].meta) == meta

@@ -142,3 +142,12 @@ def test_chaos_hits_one_request_after_the_other() -> None:
 
 def test_chaos_without_faults_is_no_chaos() -> None:
     assert chaos_replies("") == []
+
+
+def test_spelled_and_built_faults_may_stand_in_one_list():
+    assert Reply("x", faults=["drop@1,split", faults.no_resume()]).fault_list == (
+        *parse_faults("drop@1,split"),
+        faults.no_resume(),
+    )
+    with pytest.raises(ValueError, match="did you mean drop@40"):
+        Reply("x", faults=["drp@1"])

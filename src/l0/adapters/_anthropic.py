@@ -86,6 +86,7 @@ class AnthropicAdapter(BaseAdapter):
     """
 
     name: str = "anthropic"
+    options_class = AnthropicAdapterOptions
 
     def decoder(self, options: Any = None, stream: Any = None) -> AnthropicDecoder:
         """A fresh decoder; the stream decides what `require_finish="auto"` means."""

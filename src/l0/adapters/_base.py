@@ -66,13 +66,18 @@ def options_of(cls: type[Chosen], options: Any) -> Chosen:
             f"adapter_options must be {cls.__name__} or a mapping of its fields, "
             f"got {type(options).__name__}"
         )
-    known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+    known = names_of(cls)
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(known)}"
             raise TypeError(f"{cls.__name__} has no option {name!r}{hint}")
     return cls(**options)
+
+
+def names_of(cls: type[AdapterOptions]) -> list[str]:
+    """What the options are called."""
+    return [item.name for item in fields(cls)]  # type: ignore[arg-type]  # as above
 
 
 def has_transport(stream: Any) -> bool:
@@ -178,6 +183,7 @@ class BaseAdapter(ABC):
     """The naming half of an adapter; `decoder` is the subclass's."""
 
     name: str
+    options_class: ClassVar[type[AdapterOptions] | None] = None  # None: it has no options
 
     @abstractmethod
     def decoder(self, options: Any = None, stream: Any = None) -> Decoder:

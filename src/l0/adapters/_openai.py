@@ -98,6 +98,7 @@ class OpenAIAdapter(BaseAdapter):
     """
 
     name: str = "openai"
+    options_class = OpenAIAdapterOptions
 
     def decoder(self, options: Any = None, stream: Any = None) -> ChatDecoder:
         """A fresh decoder; the stream decides what `require_finish="auto"` means."""

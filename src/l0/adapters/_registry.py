@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import AsyncGeneratorType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from l0.adapters._anthropic import AnthropicAdapter
-from l0.adapters._base import BaseAdapter, BaseDecoder
+from l0.adapters._base import AdapterOptions, BaseAdapter, BaseDecoder, names_of
 from l0.adapters._contract import Adapter, Decoded, Decoder
 from l0.adapters._litellm import LiteLLMAdapter
 from l0.adapters._openai import OpenAIAdapter
 from l0.adapters._passthrough import PassthroughAdapter, PassthroughDecoder
 from l0.adapters._responses import OpenAIResponsesAdapter
+from l0.adapters._values import roots
 from l0.errors import AdapterNotFoundError
 from l0.events import Event
 
@@ -32,6 +33,8 @@ _built_in: Final[tuple[Adapter, ...]] = (
     OpenAIAdapter(),
     _passthrough,
 )
+_OWN: Final = frozenset({type(adapter) for adapter in _built_in} - {PassthroughAdapter})
+_OPENAIS: Final = (OpenAIAdapter, OpenAIResponsesAdapter)
 _registered: Final[list[Adapter]] = []
 _NOBODYS: Final = (AsyncGeneratorType, list, tuple)
 _PLAIN: Final = frozenset({str, Event})  # what only the pass-through adapter takes
@@ -93,25 +96,39 @@ def detect_adapter(stream: Any, hint: Any = None) -> Adapter | None:
     return selected[0] if selected else None
 
 
-def select_adapter(stream: Any, hint: Any = None) -> tuple[Adapter, How] | None:
+def select_adapter(
+    stream: Any, hint: Any = None, *, fallback: bool = False
+) -> tuple[Adapter, How] | None:
     """The adapter for a stream and how it was found; None where its first chunk must decide.
 
-    `hint` is a name, an adapter, or a function that makes a text or `Event` of a chunk.
+    `hint` is a name, an adapter, or a function that makes a text or `Event` of a chunk. A built-in
+    one is meant for its provider: a `fallback` that is known by sight as another's is read as such.
 
     Raises:
         AdapterNotFoundError: no adapter has that name.
         TypeError: the hint is none of these.
     """
     if hint is not None:
-        return _by_hint(hint), "hint"
+        hinted = _by_hint(hint)
+        if fallback and type(hinted) in _OWN:
+            known = _by_sight(stream)
+            if known is not None:
+                return known, "module"
+            if "openai" in roots(type(stream)) and not isinstance(hinted, _OPENAIS):
+                return None  # one of openai's, which a chunk tells apart
+        return hinted, "hint"
     for adapter in _registered:
         if _knows(adapter, "detect", stream):
             return adapter, "registered"
-    if not isinstance(stream, _NOBODYS):  # no provider's class: nothing to ask
-        for adapter in _built_in:
-            if _knows(adapter, "detect", stream):
-                return adapter, "module"
-    return None
+    known = _by_sight(stream)
+    return None if known is None else (known, "module")
+
+
+def _by_sight(stream: Any) -> Adapter | None:
+    """The built-in adapter that knows the stream's class."""
+    if isinstance(stream, _NOBODYS):  # no provider's class: nothing to ask
+        return None
+    return next((each for each in _built_in if _knows(each, "detect", stream)), None)
 
 
 def select_by_chunk(chunk: Any) -> tuple[Adapter, How]:
@@ -126,12 +143,19 @@ def select_by_chunk(chunk: Any) -> tuple[Adapter, How]:
     return _passthrough, "passthrough"
 
 
-def bind(adapter: Adapter, stream: Any, options: Any = None) -> tuple[Any, Decoder]:
+def bind(
+    adapter: Adapter, stream: Any, options: Any = None, *, fallback: bool = False
+) -> tuple[Any, Decoder]:
     """What to iterate, and the decoder to feed with its items.
 
     For an adapter that makes decoders that is the stream itself; for one that wraps, its
     generator, whose events pass through. A decoder that reports nothing is given the attributes.
+
+    One set of options serves a chain of several providers: names that only another built-in adapter
+    knows are passed over, and a `fallback` takes from them what it knows, whatever the rest is.
     """
+    if options is not None and isinstance(adapter, BaseAdapter):
+        options = _fitting(adapter, options, fallback=fallback)
     if isinstance(adapter, BaseAdapter):
         return stream, adapter.decoder(options, stream)
     make = getattr(adapter, "decoder", None)
@@ -143,6 +167,29 @@ def bind(adapter: Adapter, stream: Any, options: Any = None) -> tuple[Any, Decod
     return stream, decoder if whole else _Reporting(decoder)
 
 
+def _fitting(adapter: BaseAdapter, options: Any, *, fallback: bool) -> Any:
+    """The options without those that are meant for other adapters of the chain."""
+    cls = adapter.options_class
+    if cls is None:
+        return None if fallback else options
+    if isinstance(options, AdapterOptions):
+        return None if fallback and not isinstance(options, cls) else options
+    if not isinstance(options, Mapping):
+        return options
+    known = names_of(cls)
+    return {
+        name: value
+        for name, value in options.items()
+        if name in known or not (fallback or name in _NAMES)
+    }
+
+
+_NAMES: Final = frozenset(
+    name
+    for adapter in _built_in
+    if isinstance(adapter, BaseAdapter) and adapter.options_class is not None
+    for name in names_of(adapter.options_class)
+)
 _REPORTED: Final = {
     **dict.fromkeys(("usage", "finish_reason", "raw_finish_reason", "model", "response_id")),
     "finished": False,

@@ -70,6 +70,7 @@ class OpenAIResponsesAdapter(BaseAdapter):
     """
 
     name: str = "openai-responses"
+    options_class = OpenAIResponsesAdapterOptions
 
     def decoder(self, options: Any = None, stream: Any = None) -> ResponsesDecoder:
         """A fresh decoder; the stream decides what `require_finish="auto"` means."""

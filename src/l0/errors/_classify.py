@@ -27,6 +27,7 @@ from l0.errors._tables import (
     PROVIDER,
     QUOTA,
     QUOTA_CODES,
+    SERVER,
     STANDARD,
     WRAPPERS,
     Classification,
@@ -178,6 +179,10 @@ _SUGGESTIONS: dict[NetworkErrorType, str] = {
 }
 
 
+# LiteLLM gives these a status though nobody answered; what they are about is their cause.
+_STATUS_MADE_UP = frozenset({"APIConnectionError", "MidStreamFallbackError", "Timeout"})
+
+
 def chain(error: BaseException) -> Iterator[tuple[BaseException, BaseException | None, bool]]:
     """Each link of the story with its parent, and whether an implicit context led to it."""
     pending: list[tuple[Any, BaseException | None, bool, int]] = [(error, None, False, 0)]
@@ -191,6 +196,8 @@ def chain(error: BaseException) -> Iterator[tuple[BaseException, BaseException |
         if not read(link, "__suppress_context__"):
             pending.append((read(link, "__context__"), link, True, depth + 1))
         pending.append((read(link, "__cause__"), link, implied, depth + 1))
+        if _is_litellm(link):
+            pending.append((read(link, "original_exception"), link, implied, depth + 1))
         if issubclass(type(link), BaseExceptionGroup):
             members = reversed(link.exceptions[:_MOST_LINKS])
             pending.extend((member, link, implied, depth + 1) for member in members)
@@ -205,6 +212,8 @@ def _of_link(
     answer = _of_answer(link)
     if answer is not None:
         return answer, False
+    if type(link).__name__ == "MidStreamFallbackError" and _is_litellm(link):
+        return SERVER, True  # whatever it was, it broke off an answer
     # A program that fails while, or because, it handles undecodable text has its own trouble. What
     # happened to be handled when an error was raised is no proof of a programming error either.
     decoding = parent is None or (not implied and _is_of_family(parent))
@@ -238,6 +247,8 @@ def _of_answer(link: BaseException) -> Classification | None:
 
 
 def _status(link: BaseException) -> int | None:
+    if type(link).__name__ in _STATUS_MADE_UP and _is_litellm(link):
+        return None
     body = read(link, "body")
     for value in (
         read(link, "status_code"),
@@ -302,6 +313,10 @@ def _of_class(
     if wrapper is PROVIDER:
         wrapper = PROVIDER.replace(body_type=_first_word(link))
     return wrapper, wrapper is not None
+
+
+def _is_litellm(link: BaseException) -> bool:
+    return _root(type(link)) == "litellm"
 
 
 def _is_of_family(link: BaseException) -> bool:

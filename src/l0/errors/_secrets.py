@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from l0.errors._environment import keys_in_environment
+
 REPLACEMENT = "[redacted]"
 
 SECRET_KEYS: frozenset[str] = frozenset(
@@ -106,12 +108,14 @@ _MOST = 1000
 
 
 def redact_text(text: str) -> str:
-    """`text` with every known shape of a secret replaced by `[redacted]`.
+    """`text` with every known shape of a secret, and the environment's keys, as `[redacted]`.
 
     Example:
         >>> redact_text("GET https://ada:lovelace@example.org failed")
         'GET https://[redacted]@example.org failed'
     """
+    for key in keys_in_environment():
+        text = text.replace(key, REPLACEMENT)
     for pattern in candidates(text):
         text = pattern.sub(REPLACEMENT, text)
     return text

@@ -14,6 +14,7 @@ from l0.events._event import (
     NetworkErrorInfo,
     Progress,
     Severity,
+    TokenNote,
     ToolArgumentError,
     ToolCall,
     Usage,
@@ -21,6 +22,7 @@ from l0.events._event import (
 from l0.events._fold import fold, folds
 from l0.events._jsonl import JsonlEventStore
 from l0.events._log import Log
+from l0.events._machine import StateMachine
 from l0.events._memory import InMemoryEventStore
 from l0.events._payloads import (
     AbortCompletedPayload,
@@ -99,6 +101,7 @@ from l0.events._replay_source import replay_source
 from l0.events._serialize import from_json, schema, schema_of, to_dict, to_json
 from l0.events._sources import get_stream_metadata
 from l0.events._sqlite import SQLiteEventStore
+from l0.events._sqlite_reader import SQLiteReader
 from l0.events._state import RuntimeState, State
 from l0.events._store import (
     EventStore,
@@ -186,12 +189,14 @@ __all__ = [
     "RetryStartPayload",
     "RuntimeState",
     "SQLiteEventStore",
+    "SQLiteReader",
     "SessionEndPayload",
     "SessionStartPayload",
     "SessionSummary",
     "SessionSummaryPayload",
     "Severity",
     "State",
+    "StateMachine",
     "StoreErrorPayload",
     "StreamEventPayload",
     "StreamFinishedPayload",
@@ -204,6 +209,7 @@ __all__ = [
     "TimeoutStartPayload",
     "TimeoutTriggeredPayload",
     "TimerHandle",
+    "TokenNote",
     "TokenPayload",
     "TokensPayload",
     "ToolArgumentError",

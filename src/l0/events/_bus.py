@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import inspect
 import logging
 from collections import deque
@@ -17,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from l0.events._catalog import Payload, payload_class
+from l0.events._catalog import Payload, known_type, payload_class
 from l0.events._clock import SYSTEM_CLOCK, Clock
 from l0.events._payloads import CallbackErrorPayload
 
@@ -25,15 +26,20 @@ log = logging.getLogger("l0")
 
 Handler = Callable[["ObservabilityEvent"], Any]
 _Call = tuple[
-    Callable[..., Any], str | None, Awaitable[Any], Callable[[Exception | None], None] | None
+    Callable[..., Any], str | None, Awaitable[Any], Callable[[BaseException | None], None] | None
 ]
 
 
 def new_stream_id() -> str:
     """A UUIDv7: unique, and sorted by time of creation."""
+    return str(_uuid7()())
+
+
+@functools.cache
+def _uuid7() -> Callable[[], object]:
     import uuid_utils
 
-    return str(uuid_utils.uuid7())
+    return uuid_utils.uuid7
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -53,7 +59,7 @@ def freeze(value: Any) -> Any:
         return value
 
 
-class ObservabilityEvent(msgspec.Struct, frozen=True):
+class ObservabilityEvent(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened: the payload says what, the rest when and in which run.
 
     `ts` is Unix milliseconds and never decreases within a run; `meta` is the caller's, read-only.
@@ -120,6 +126,7 @@ class EventBus:
         self.detailed = False  # somebody wants checks that find nothing, too
         self._subscribers: list[tuple[Handler, frozenset[str] | None]] = []
         self._routes: dict[str, tuple[Handler, ...]] = {}
+        self._only: dict[str, Handler] = {}  # of the types that have one handler
         self._queue: deque[_Call] = deque()
         self._drainer: asyncio.Task[None] | None = None
         self._watchers: list[Callable[[], None]] = []
@@ -136,7 +143,7 @@ class EventBus:
 
     def now(self) -> float:
         """Unix milliseconds, never decreasing, to the microsecond."""
-        return self.us(self.clock.monotonic()) / 1000
+        return (self._anchor_us + round((self.clock.monotonic() - self._anchor) * 1e6)) / 1000
 
     # --- subscribing ---
 
@@ -150,7 +157,7 @@ class EventBus:
         if not callable(handler):
             raise TypeError(f"a handler is called with each event; {handler!r} is not callable")
         wanted = types if types is not None else getattr(handler, "types", None)
-        named = None if wanted is None else frozenset(payload_class(t).type for t in wanted)
+        named = None if wanted is None else frozenset(map(known_type, wanted))
         entry = (handler, named)
         self._subscribers.append(entry)
         self._changed()
@@ -172,6 +179,7 @@ class EventBus:
 
     def _changed(self) -> None:
         self._routes.clear()
+        self._only.clear()
         self.active = bool(self._subscribers)
         self.detailed = any(
             not getattr(handler, "found_only", False)
@@ -185,6 +193,8 @@ class EventBus:
         listed = payload_class(type_).listed
         route = tuple(h for h, t in self._subscribers if (listed if t is None else type_ in t))
         self._routes[type_] = route
+        if len(route) == 1:
+            self._only[type_] = route[0]
         return route
 
     def wants(self, type_: str) -> bool:
@@ -205,39 +215,49 @@ class EventBus:
         """
         if isinstance(payload, str):
             payload = payload_class(payload)(**fields)
+        if self.active:
+            self.emit_all((payload,), ts)
+
+    def emit_all(self, payloads: Iterable[Payload], ts: float | None = None) -> None:
+        """Hand over several events of one moment: such as a check that found nothing."""
         if not self.active:
             return
+        if ts is None:
+            ts = self.now()
+        only, stream_id, meta = self._only, self.stream_id, self.meta
+        for payload in payloads:
+            type_ = payload.type
+            try:
+                handler = only[type_]
+            except KeyError:
+                self._hand(payload, ts)
+                continue
+            # One handler, in line: a call or a loop more would double what an event costs.
+            try:
+                result = handler(ObservabilityEvent(type_, ts, stream_id, payload, meta))
+            except Exception as error:  # a listener never changes the run
+                self.failed(handler, error, type_)
+            else:
+                if result is not None and inspect.isawaitable(result):
+                    self.defer(handler, result, type_)
+
+    def _hand(self, payload: Payload, ts: float) -> None:
+        """Hand over an event, to however many there are."""
         type_ = payload.type
         route = self._routes.get(type_)
         if route is None:
             route = self._route(type_)
         if not route:
             return
-        ts = self.now() if ts is None else ts
-        self._hand(ObservabilityEvent(type_, ts, self.stream_id, payload, self.meta), route)
-
-    def emit_all(self, payloads: Iterable[Payload]) -> None:
-        """Hand over several events of one moment: such as a check that found nothing."""
-        if not self.active:
-            return
-        ts, routes = self.now(), self._routes
-        for payload in payloads:
-            type_ = payload.type
-            route = routes.get(type_)
-            if route is None:
-                route = self._route(type_)
-            if route:
-                self._hand(ObservabilityEvent(type_, ts, self.stream_id, payload, self.meta), route)
-
-    def _hand(self, event: ObservabilityEvent, route: Iterable[Handler]) -> None:
+        event = ObservabilityEvent(type_, ts, self.stream_id, payload, self.meta)
         for handler in route:
             try:
                 result = handler(event)
-            except Exception as error:  # a listener never changes the run
-                self.failed(handler, error, event.type)
+            except Exception as error:  # as above
+                self.failed(handler, error, type_)
             else:
                 if result is not None and inspect.isawaitable(result):
-                    self.defer(handler, result, event.type)
+                    self.defer(handler, result, type_)
 
     def call(self, callback: Callable[..., Any], *args: Any, done: Any = None) -> None:
         """Call one of the caller's callbacks under the same contract as handlers.
@@ -256,7 +276,7 @@ class EventBus:
         elif done is not None:
             done(None)
 
-    def failed(self, source: Callable[..., Any], error: Exception, type_: str | None) -> None:
+    def failed(self, source: Callable[..., Any], error: BaseException, type_: str | None) -> None:
         """Log a subscriber's failure and tell everyone but the one that failed."""
         name = _name(source)
         log.debug("callback %s failed", name, exc_info=error)
@@ -282,7 +302,7 @@ class EventBus:
         source: Callable[..., Any],
         awaitable: Awaitable[Any],
         type_: str | None,
-        done: Callable[[Exception | None], None] | None = None,
+        done: Callable[[BaseException | None], None] | None = None,
     ) -> None:
         """Await a coroutine handler's call after those before it."""
         self._queue.append((source, type_, awaitable, done))
@@ -292,10 +312,12 @@ class EventBus:
     async def _drain(self) -> None:
         while self._queue:
             source, type_, awaitable, done = self._queue.popleft()
-            error: Exception | None = None
+            error: BaseException | None = None
             try:
                 await awaitable
-            except Exception as caught:  # as in `emit`
+            except (Exception, asyncio.CancelledError) as caught:  # as in `emit`
+                if _cancelled_from_outside(caught):
+                    raise
                 error = caught
                 self.failed(source, caught, type_)
             if done is not None:
@@ -321,6 +343,14 @@ class EventBus:
             self._queue.clear()
             drainer.cancel()
             await asyncio.wait({drainer})
+
+
+def _cancelled_from_outside(caught: BaseException) -> bool:
+    """Whether the drain itself is to end, rather than a handler that was cancelled by its own."""
+    task = asyncio.current_task()
+    return (
+        isinstance(caught, asyncio.CancelledError) and task is not None and bool(task.cancelling())
+    )
 
 
 def _name(source: Callable[..., Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -32,6 +33,41 @@ P = TypeVar("P", bound=type[Payload])
 
 _catalog: dict[str, type[Payload]] = {}
 
+# The families of the rooms above, by the module that declares them: imports point down, and a log
+# must read the same whether or not the room that wrote it is in use. A test holds the two together.
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "l0.schema._payloads": (
+        "STRUCTURED_START",
+        "PARSE_START",
+        "PARSE_ERROR",
+        "PARSE_END",
+        "AUTO_CORRECT_START",
+        "AUTO_CORRECT_END",
+        "SCHEMA_VALIDATION_START",
+        "SCHEMA_VALIDATION_ERROR",
+        "SCHEMA_VALIDATION_END",
+        "STRUCTURED_END",
+    ),
+    "l0.compose._consensus_payloads": (
+        "CONSENSUS_START",
+        "CONSENSUS_STREAM_START",
+        "CONSENSUS_STREAM_END",
+        "CONSENSUS_OUTPUT_COLLECTED",
+        "CONSENSUS_ANALYSIS",
+        "CONSENSUS_RESOLUTION",
+        "CONSENSUS_END",
+    ),
+    "l0.compose._map_payloads": (
+        "MAP_START",
+        "MAP_ROW",
+        "MAP_PROGRESS",
+        "MAP_LIMITED",
+        "MAP_STOPPED",
+        "MAP_END",
+    ),
+}
+_HOMES = {type_: module for module, types in _FAMILIES.items() for type_ in types}
+
 
 def register_payload(cls: P) -> P:
     """Declare an event type: a class decorator for subclasses of `Payload`.
@@ -42,16 +78,50 @@ def register_payload(cls: P) -> P:
     """
     if not (isinstance(cls, type) and issubclass(cls, Payload)):
         raise TypeError(f"{cls!r} is no Payload; declare `class {cls}Payload(Payload)`")
-    known = _catalog.get(cls.type)
+    known, home = _catalog.get(cls.type), _HOMES.get(cls.type, cls.__module__)
     if known is not None and known.__qualname__ != cls.__qualname__:
         raise ValueError(f"the event type {cls.type} is declared by {known.__qualname__}")
+    if home != cls.__module__:
+        raise ValueError(f"the event type {cls.type} is declared by {home}")
     _catalog[cls.type] = cls
     return cls
 
 
 def catalog() -> dict[str, type[Payload]]:
-    """Every declared type and its payload class, in the order of declaration."""
-    return dict(_catalog)
+    """Every declared type and its payload class, in the order of declaration, room by room.
+
+    The families of rooms that are not in use yet are declared now.
+    """
+    for module, types in _FAMILIES.items():
+        if types[-1] not in _catalog:
+            _declare(module)
+    others = {type_: cls for type_, cls in _catalog.items() if type_ not in _HOMES}
+    return others | {type_: _catalog[type_] for type_ in _HOMES if type_ in _catalog}
+
+
+def type_names() -> tuple[str, ...]:
+    """Every declared type, without importing the rooms that declare them."""
+    return tuple(dict.fromkeys((*_catalog, *_HOMES)))
+
+
+def find_payload(type_: str) -> type[Payload] | None:
+    """The payload class of a type, None for an unknown one; only its own room is imported."""
+    found = _catalog.get(type_)
+    if found is None and type_ in _HOMES:
+        _declare(_HOMES[type_])
+        found = _catalog.get(type_)
+    return found
+
+
+def known_type(type_: str) -> str:
+    """The type as text, once it is known to be one; no room is imported for it.
+
+    Raises:
+        ValueError: there is no such type; the nearest one is named.
+    """
+    if type_ in _catalog or type_ in _HOMES:
+        return str(type_)
+    raise _unknown(type_)
 
 
 def payload_class(type_: str) -> type[Payload]:
@@ -60,9 +130,20 @@ def payload_class(type_: str) -> type[Payload]:
     Raises:
         ValueError: there is no such type; the nearest one is named.
     """
-    try:
-        return _catalog[type_]
-    except KeyError:
-        near = difflib.get_close_matches(str(type_).upper(), _catalog, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"{type_!r} is no event type{hint}") from None
+    found = find_payload(type_)
+    if found is None:
+        raise _unknown(type_)
+    return found
+
+
+def _unknown(type_: str) -> ValueError:
+    near = difflib.get_close_matches(str(type_).upper(), type_names(), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return ValueError(f"{type_!r} is no event type{hint}")
+
+
+def _declare(module: str) -> None:
+    """Import a family; one that was imported while another catalog stood is declared again."""
+    for each in vars(import_module(module)).values():
+        if isinstance(each, type) and issubclass(each, Payload) and each.__module__ == module:
+            _catalog.setdefault(each.type, each)

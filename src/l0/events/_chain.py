@@ -12,7 +12,7 @@ import msgspec
 
 from l0.events._bus import ObservabilityEvent
 from l0.events._catalog import Payload
-from l0.events._event import Event, EventType
+from l0.events._event import Event, EventType, TokenNote
 from l0.events._payloads import (
     CheckpointSavedPayload,
     DeduplicationEndPayload,
@@ -194,6 +194,18 @@ class Chain:
         cut = known.feed(0.0, batch) + known.force(ended=False)
         return "".join(text for _, tokens, _ in cut for text in tokens.texts)
 
+    def _clean_notes(
+        self, payload: TokensPayload, changed: str | None
+    ) -> tuple[TokensPayload, str | None]:
+        """What came with tokens beside their text, without secrets."""
+        assert self._redactor is not None
+        told, _ = encode(payload.notes)
+        clean, redacted = self._redactor.json(told)
+        if not redacted:
+            return payload, changed
+        notes = msgspec.json.decode(clean, type=list[TokenNote])
+        return msgspec.structs.replace(payload, notes=notes), "redacted"
+
     # --- rows -----------------------------------------------------------------------------------
 
     def _row(
@@ -204,6 +216,8 @@ class Chain:
         rows: list[Row],
         changed: str | None = None,
     ) -> None:
+        if self._redactor is not None and type(payload) is TokensPayload and payload.notes:
+            payload, changed = self._clean_notes(payload, changed)
         data, changes = encode(_fields(payload))
         if self._redactor is not None and type(payload) is not TokensPayload:
             data, redacted = self._redactor.json(data)

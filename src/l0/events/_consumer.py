@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from l0.events._event import Event, EventType
+import msgspec
+
+from l0.events._event import Event, EventType, TokenNote
 from l0.events._fold import fold
 from l0.events._payloads import (
     CompletePayload,
@@ -37,6 +39,8 @@ class Consumer:
         self._buffered = False
         self._held: list[Event] = []  # until the attempt has passed its checks
         self._tool_calls: list[Event] = []  # until the attempt is over, where they are buffered
+        self._finished = False  # the source has ended: nothing is buffered any more
+        self._continues = False  # the next attempt goes on with the same response
 
     def follow(self, record: Record) -> Iterator[Handed]:
         """Fold one record; gives each hand-over as soon as the state stands where it stood then."""
@@ -44,19 +48,22 @@ class Consumer:
         if isinstance(payload, TokensPayload):
             yield from self._tokens(record, payload)
             return
+        if isinstance(payload, StreamFinishedPayload):  # told right after they were handed over
+            for event in sorted(self._tool_calls, key=_index):
+                yield from self._hand(ts, event)
+            self._tool_calls.clear()
+            self._finished = True
         fold(self.state, payload, ts)
         match payload:
             case SessionStartPayload():
                 self._validated = payload.options.get("deliver") == "validated"
                 self._buffered = bool(payload.options.get("buffer_tool_calls"))
             case StreamInitPayload():
-                self._tool_calls.clear()
+                if not self._continues:
+                    self._tool_calls.clear()
+                self._continues = self._finished = False
             case StreamEventPayload():
                 yield from self._event(ts, payload.event)
-            case StreamFinishedPayload():
-                for event in sorted(self._tool_calls, key=_index):
-                    yield from self._hand(ts, event)
-                self._tool_calls.clear()
             case RestartPayload():
                 yield from self._restart(ts, payload)
             case CompletePayload():
@@ -67,6 +74,7 @@ class Consumer:
 
     def _tokens(self, record: Record, payload: TokensPayload) -> Iterator[Handed]:
         base, marks = round(record.ts * 1000), set(payload.checkpoints)
+        notes = {note.index: note for note in payload.notes}
         last = payload.start + len(payload.texts) - 1 if record.seq in self._withheld else -1
         tokens = zip(payload.texts, payload.offsets_us, strict=True)
         for index, (text, offset) in enumerate(tokens, payload.start):
@@ -77,10 +85,11 @@ class Consumer:
             if index == last:
                 yield us / 1000, None
             else:
-                yield from self._hand(us / 1000, Event(EventType.TOKEN, text, at))
+                event = token_event(text, at, notes.get(index))
+                yield from self._hand(us / 1000, event)
 
     def _event(self, ts: float, event: Event) -> Iterator[Handed]:
-        if self._buffered and event.type is EventType.TOOL_CALL:
+        if self._buffered and not self._finished and event.type is EventType.TOOL_CALL:
             self._tool_calls.append(event)
         else:
             yield from self._hand(ts, event)
@@ -93,6 +102,9 @@ class Consumer:
             yield ts, event
 
     def _restart(self, ts: float, payload: RestartPayload) -> Iterator[Handed]:
+        self._continues = payload.continues
+        if payload.continues:
+            return
         self._held = _still_standing(self._held, payload.kept_chars)
         self._tool_calls.clear()
         if payload.delivered:
@@ -143,8 +155,15 @@ def _still_standing(held: list[Event], kept_chars: int) -> list[Event]:
         if event.type is EventType.TOKEN and event.text is not None and event.start is not None:
             text = event.text[: max(0, kept_chars - event.start)]
             if text:
-                standing.append(Event(EventType.TOKEN, text, event.start))
+                standing.append(msgspec.structs.replace(event, text=text))
     return standing
+
+
+def token_event(text: str, start: int | None, note: TokenNote | None) -> Event:
+    """A token as it was handed over, with what came beside its text."""
+    if note is None:
+        return Event(EventType.TOKEN, text, start)
+    return Event(EventType.TOKEN, text, start, note.data, timestamp=note.timestamp)
 
 
 def _index(event: Event) -> int:

@@ -193,6 +193,17 @@ class NetworkErrorInfo(msgspec.Struct, frozen=True):
     ts: float
 
 
+class TokenNote(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+    """What came with one token beside its text: a flag such as a refusal, the source's own time.
+
+    `index` is the token's; `timestamp` Unix seconds, as in `Event`.
+    """
+
+    index: int
+    data: dict[str, Any] | None = None
+    timestamp: float | None = None
+
+
 class Event(msgspec.Struct, frozen=True, repr_omit_defaults=True, gc=False):
     """One thing a stream yields.
 

@@ -47,6 +47,8 @@ def _attempt_start(state: State, e: p.AttemptStartPayload, ts: float) -> None:
 
 
 def _restart(state: State, e: p.RestartPayload, ts: float) -> None:
+    if e.continues:
+        return
     state.cut(e.kept_chars, e.kept_tokens)
     state.data_outputs = []
     state.tool_calls = []
@@ -149,6 +151,7 @@ def _dedup_start(state: State, e: p.DeduplicationStartPayload, ts: float) -> Non
 
 def _dedup_end(state: State, e: p.DeduplicationEndPayload, ts: float) -> None:
     state.phase = RuntimeState.STREAMING
+    state.lost_tokens += e.lost_tokens
     if e.overlap_length:
         state.deduplication_applied, state.overlap_removed = True, e.overlap_text
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from l0.errors import StoreError
 from l0.events._bus import EventBus, ObservabilityEvent
-from l0.events._catalog import catalog, payload_class
+from l0.events._catalog import payload_class, type_names
 from l0.events._chain import Chain
 from l0.events._jsonl_file import read_rows
 from l0.events._record import Record, Row, line_of, records_of
@@ -95,7 +95,7 @@ class Log:
     @property
     def types(self) -> tuple[str, ...]:
         """The event types it takes as a handler: all of the catalog but TOKEN."""
-        return tuple(type_ for type_ in catalog() if type_ != "TOKEN")
+        return tuple(type_ for type_ in type_names() if type_ != "TOKEN")
 
     def attach(self, bus: EventBus) -> Callable[[], None]:
         """Record everything that happens on a bus, tokens included; gives what ends it."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from l0.events._catalog import Payload, catalog, register_payload
-from l0.events._event import Event, GuardrailViolation, ToolArgumentError, Usage
+from l0.events._catalog import Payload, register_payload, type_names
+from l0.events._event import Event, GuardrailViolation, TokenNote, ToolArgumentError, Usage
 
 # --- the session ----------------------------------------------------------------------------
 
@@ -106,7 +106,8 @@ class AttemptStartPayload(Payload, frozen=True):
 class RestartPayload(Payload, frozen=True):
     """Text that was accepted falls away: only the first `kept_chars` characters still stand.
 
-    `delivered` says that the consumer got a restart event.
+    `delivered` says that the consumer got a restart event; `continues` that the provider goes on
+    with the same response, so that everything stands, also what came beside the text.
     """
 
     kept_chars: int
@@ -116,6 +117,7 @@ class RestartPayload(Payload, frozen=True):
     attempt: int
     fallback_index: int
     delivered: bool
+    continues: bool = False
 
 
 @register_payload
@@ -186,7 +188,8 @@ class TokensPayload(Payload, frozen=True):
     """A batch of tokens exactly as accepted, for the log and the views.
 
     `start` is the index of the first; `offsets_us` the microseconds since this event's time;
-    `checkpoints` the token indexes at which a checkpoint was marked.
+    `checkpoints` the token indexes at which a checkpoint was marked; `notes` what came with single
+    tokens beside their text.
     """
 
     listed: ClassVar[bool] = False
@@ -195,6 +198,7 @@ class TokensPayload(Payload, frozen=True):
     texts: list[str]
     offsets_us: list[int]
     checkpoints: list[int] = []
+    notes: list[TokenNote] = []
 
 
 @register_payload
@@ -513,13 +517,17 @@ class DeduplicationStartPayload(Payload, frozen=True):
 
 @register_payload
 class DeduplicationEndPayload(Payload, frozen=True):
-    """The overlap is decided, by mismatch, boundary, restatement or end."""
+    """The overlap is decided, by mismatch, boundary, restatement or end.
+
+    `lost_tokens` were withheld when their attempt failed, and fell away with it.
+    """
 
     overlap_length: int
     overlap_text: str
     withheld_chars: int
     decided_by: str
     duration_ms: float
+    lost_tokens: int = 0
 
 
 @register_payload
@@ -711,7 +719,9 @@ if TYPE_CHECKING:
         """Every event type of the catalog; a member's value is its name."""
 
 else:
-    ObservabilityEventType = StrEnum("ObservabilityEventType", {name: name for name in catalog()})
+    ObservabilityEventType = StrEnum(
+        "ObservabilityEventType", {name: name for name in type_names()}
+    )
     ObservabilityEventType.__module__ = __name__
     ObservabilityEventType.__doc__ = (
         "Every event type of the catalog; a member's value is its name."

@@ -18,7 +18,7 @@ import msgspec
 
 from l0.errors import StoreError
 from l0.events._bus import ObservabilityEvent
-from l0.events._catalog import Payload, catalog
+from l0.events._catalog import Payload, find_payload
 
 ZEROS = "0" * 64
 VERSION = 1
@@ -74,7 +74,7 @@ class UnknownPayload(Payload, frozen=True):
 
 def payload_of(type_: str, data: Mapping[str, Any]) -> Payload:
     """The typed payload of a record."""
-    cls = catalog().get(type_)
+    cls = find_payload(type_)
     if cls is not None:
         try:
             return msgspec.convert(data, cls)

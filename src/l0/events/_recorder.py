@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from l0.errors import StoreError
 from l0.events._bus import EventBus, ObservabilityEvent
-from l0.events._catalog import catalog
+from l0.events._catalog import type_names
 from l0.events._chain import Chain
 from l0.events._payloads import StoreErrorPayload
 from l0.events._redact import Redactor, as_redactor
@@ -86,16 +86,17 @@ class EventRecorder:
         self._bus: EventBus | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._told: set[Tap] = set()
+        self._gave_up = False  # nothing more is handed to a store that does not answer
 
     @property
     def types(self) -> tuple[str, ...]:
         """The event types it records: all of the catalog but TOKEN."""
-        return tuple(type_ for type_ in catalog() if type_ != "TOKEN")
+        return tuple(type_ for type_ in type_names() if type_ != "TOKEN")
 
     @property
     def full(self) -> bool:
         """Whether the store can't keep up; whoever produces events then awaits `room()`."""
-        return self._sink.full
+        return self._sink.full and not self._gave_up
 
     @property
     def error(self) -> Exception | None:
@@ -126,6 +127,9 @@ class EventRecorder:
             tap = self._open(event.stream_id)
         elif tap.error is not None and tap not in self._told and event.type not in _LATE:
             self._tell(tap)
+        if self._gave_up:
+            tap.lost += 1
+            return
         self._put(tap, event)
         if self._bus is None and _is_last(event):
             self._put(tap, END)
@@ -141,7 +145,7 @@ class EventRecorder:
 
         A store that gets nowhere for 10 seconds is given up: recording stops, the run goes on.
         """
-        if self._sink.full and not await self._sink.room(_PATIENCE):
+        if self.full and not await self._sink.room(_PATIENCE):
             await self._give_up(f"it wrote nothing for {_PATIENCE:g} s")
 
     async def close(self, timeout: float = 2.0) -> None:
@@ -152,10 +156,11 @@ class EventRecorder:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-        for tap in self._taps.values():
+        for tap in self._taps.values() if not self._gave_up else ():
             self._put(tap, END)
         try:
-            await asyncio.wait_for(self._sink.flush(), timeout)
+            if not self._gave_up:
+                await asyncio.wait_for(self._sink.flush(), timeout)
         except TimeoutError:
             await self._give_up(f"it did not finish within {timeout:g} s")
         except Exception as error:  # the store's own flush: whatever it is, the run goes on
@@ -166,6 +171,7 @@ class EventRecorder:
         self._tell_partial()
 
     async def _give_up(self, why: str) -> None:
+        self._gave_up = True
         self._fail(StoreError(f"{self.store!r} does not answer: {why}"))
         if isinstance(self._sink, TaskSink):
             await self._sink.cancel()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
+from l0.errors._environment import keys_in_environment
 from l0.errors._secrets import PATTERNS, REPLACEMENT, SECRET_KEYS
 from l0.events._bus import ObservabilityEvent
 from l0.events._catalog import Payload
 from l0.events._record import decode
+from l0.events._secret_kinds import KINDS, literal_kind
+from l0.events._secret_kinds import SHORTEST as _BEGINNING
 from l0.events._serialize import Plain, encode
 
 P = TypeVar("P", bound=Payload)
@@ -24,6 +28,7 @@ _RARE_HINTS = {
     "_": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     ":": ("://",),
 }
+_UNESCAPED = re.compile(r'[^"\\\x00-\x1f]+')  # what JSON writes as it is
 _HINTED = frozenset(
     {"sk", "aws", "github", "slack", "google", "jwt", "bearer", "authorization", "pem", "url"}
 )
@@ -34,13 +39,15 @@ class Redactor:
 
     Values under secret names (`api_key`, `Authorization`, `password`, … whatever their case, `-`
     and `_`) are replaced as a whole, also inside JSON that is held in a string. Texts are searched
-    for the shapes of known keys and tokens.
+    for the shapes of known keys and tokens, and for the keys in the environment (`OPENAI_API_KEY`,
+    `MISTRAL_API_KEY`, …) as they are when the redactor is made.
 
     Args:
         keys: more names whose values are secret.
         patterns: more regular expressions; each whole match is replaced.
         replacement: what stands in the place of a secret.
-        defaults: False uses `keys` and `patterns` only.
+        values: more secrets themselves, of 4 characters or more.
+        defaults: False uses `keys`, `patterns` and `values` only.
         reach: how many characters at the end of what has been streamed are kept back while a match
             of `patterns` may begin there; the longest secret they stand for.
 
@@ -59,11 +66,14 @@ class Redactor:
         patterns: Iterable[str | re.Pattern[str]] = (),
         replacement: str = REPLACEMENT,
         *,
+        values: Iterable[str] = (),
         defaults: bool = True,
         reach: int = 64,
     ) -> None:
         if isinstance(keys, str) or isinstance(patterns, str | re.Pattern):
             raise TypeError("keys and patterns are lists; write [...] around a single one")
+        if isinstance(values, str):
+            raise TypeError("values is a list; write [...] around a single one")
         self.replacement = replacement
         self.reach = reach
         own = {fold_key(key) for key in keys}
@@ -71,8 +81,14 @@ class Redactor:
         self._keys = frozenset(names)
         self.known = PATTERNS if defaults else {}
         extra = [p for name, p in self.known.items() if name not in _HINTED]
-        self.custom = (*extra, *map(_compiled, patterns))
-        self.patterns = (*self.known.values(), *map(_compiled, patterns))
+        told = dict.fromkeys([*values, *(keys_in_environment() if defaults else ())])
+        found = [re.compile(re.escape(_value(each))) for each in told]
+        literals = [literal_kind(each) for each in told if _UNESCAPED.fullmatch(each)]
+        odd = [re.compile(re.escape(each)) for each in told if not _UNESCAPED.fullmatch(each)]
+        self.custom = (*extra, *odd, *map(_compiled, patterns))
+        self.patterns = (*self.known.values(), *found, *map(_compiled, patterns))
+        self.kinds = (*(KINDS[name] for name in self.known if name in KINDS), *literals)
+        self._begin = tuple({hint for kind in literals for hint in kind.hints})
         self._words = [
             (word, re.compile(rf"{re.escape(word)}[-_]*[\\\"']"))
             for word in sorted({_last_part(key) for key in names})
@@ -126,9 +142,16 @@ class Redactor:
         if self.custom:
             return True
         folded = json.casefold()
-        if self.known and has_hint(folded):
+        if self.hinted(folded):
             return True
         return any(word in folded and pattern.search(folded) for word, pattern in self._words)
+
+    def hinted(self, folded: str) -> bool:
+        """Whether a text, in lower case, may hold one of the known shapes or values."""
+        for hint in self._begin:
+            if hint in folded:
+                return True
+        return bool(self.known) and has_hint(folded)
 
     def _string(self, text: str) -> str:
         """As `text`; JSON in a string is read, so that secret names count in it, too."""
@@ -160,7 +183,7 @@ def as_redactor(redact: bool | Redactor | None) -> Redactor | None:
     if redact is None or redact is False:
         return None
     if redact is True:
-        return DEFAULT
+        return _default(keys_in_environment())
     if isinstance(redact, Redactor):
         return redact
     raise TypeError(f"redact is True, False or a Redactor; not {redact!r}")
@@ -190,6 +213,14 @@ def _last_part(key: str) -> str:
     return key[-1:]
 
 
+def _value(value: str) -> str:
+    if not isinstance(value, str) or len(value) < _BEGINNING:
+        raise ValueError(
+            f"values: a secret has {_BEGINNING} characters or more, or it would be found everywhere"
+        )
+    return value
+
+
 def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     try:
         made = re.compile(pattern)
@@ -213,5 +244,7 @@ def _pair_pattern(names: set[str]) -> re.Pattern[str] | None:
     )
 
 
-DEFAULT = Redactor()
-"""What `redact=True` means."""
+@lru_cache(maxsize=8)
+def _default(_keys: tuple[str, ...]) -> Redactor:
+    """What `redact=True` means while the environment has these keys."""
+    return Redactor()

@@ -11,8 +11,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from l0.events._payloads import TokensPayload
-from l0.events._redact import Redactor, has_hint
+from l0.events._redact import Redactor
 from l0.events._secret_kinds import FOOTER, KINDS, Kind
 
 HELD = 512
@@ -34,7 +36,7 @@ class TokenRedactor:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._kinds = [KINDS[name] for name in redactor.known if name in KINDS]
+        self._kinds = redactor.kinds
         self._held: list[tuple[float, TokensPayload]] = []
         self._position = 0  # offset of the first token that is held
         self._recent = ""  # original text before it
@@ -54,7 +56,7 @@ class TokenRedactor:
         """More tokens; gives those, of these and of earlier ones, that are decided."""
         if not self._held and self._inside is None and not self._redactor.custom:
             text = "".join(payload.texts)
-            if not self._kinds or not has_hint((self._recent[-_CONTEXT:] + text).casefold()):
+            if not self._redactor.hinted((self._recent[-_CONTEXT:] + text).casefold()):
                 self._pass(text)
                 return [(ts, payload, False)]
         self._held.append((ts, payload))
@@ -272,15 +274,17 @@ def _split(
         payload.texts[:count],
         payload.offsets_us[:count],
         [mark for mark in payload.checkpoints if mark < middle],
+        [note for note in payload.notes if note.index < middle],
     )
     second = TokensPayload(
         middle,
         payload.texts[count:],
         [offset - since for offset in payload.offsets_us[count:]],
         [mark for mark in payload.checkpoints if mark >= middle],
+        [note for note in payload.notes if note.index >= middle],
     )
     return (ts, first), ((round(ts * 1000) + since) / 1000, second)
 
 
 def _with(payload: TokensPayload, texts: list[str]) -> TokensPayload:
-    return TokensPayload(payload.start, texts, payload.offsets_us, payload.checkpoints)
+    return msgspec.structs.replace(payload, texts=texts)

@@ -16,6 +16,7 @@ from l0.errors import (
     deserialize_error,
 )
 from l0.events._clock import SYSTEM_CLOCK, Clock
+from l0.events._consumer import token_event
 from l0.events._event import Event, EventType, Usage
 from l0.events._payloads import (
     DeduplicationEndPayload,
@@ -181,9 +182,11 @@ def _add(attempt: _Attempt, record: Record, payload: Any, begun: int, *, restate
         return False  # what comes now is not of the source
     match payload:
         case TokensPayload():
-            base = round(record.ts * 1000)
-            for text, offset in zip(payload.texts, payload.offsets_us, strict=True):
-                attempt.items.append(((base + offset) / 1000, Event(EventType.TOKEN, text)))
+            base, notes = round(record.ts * 1000), {note.index: note for note in payload.notes}
+            tokens = zip(payload.texts, payload.offsets_us, strict=True)
+            for index, (text, offset) in enumerate(tokens, payload.start):
+                event = token_event(text, None, notes.get(index))
+                attempt.items.append(((base + offset) / 1000, event))
         case StreamEventPayload():
             attempt.items.append((record.ts, payload.event))
         case DeduplicationEndPayload():

@@ -20,6 +20,7 @@ class Kind(NamedTuple):
     begun: re.Pattern[str]  # it may be one: keep it back
     telling: re.Pattern[str]  # it looks like one: redact it if nothing more can be awaited
     goes_on: re.Pattern[str]
+    value: str = ""  # of the one secret of its kind
 
 
 def _kind(hints: str, lead: str, chars: str, telling: str, *, flags: int = 0) -> Kind:
@@ -39,6 +40,25 @@ def _likely(chars: str) -> str:
 _B, _A = r"(?<![A-Za-z0-9])", r"[^\s\"',;\[]"
 _BEARER = r"[A-Za-z0-9._~+/=-]"
 _AUTH = r"(?<=authorization)[\"',:=\sb]{1,5}(?:bearer|basic)\s"
+
+SHORTEST = 4  # characters of a known value that are kept back as its possible beginning
+_TELLING = 8  # … that are redacted if nothing more can be awaited
+_SPELLED = 32  # … that are compared one by one; the rest only by which characters it has
+
+
+def literal_kind(value: str) -> Kind:
+    """The kind of one secret that is known to the letter."""
+    chars = f"[{''.join(map(re.escape, sorted(set(value))))}]*"
+
+    def begun(sure: int) -> re.Pattern[str]:
+        rest = chars if len(value) > _SPELLED else ""
+        for char in reversed(value[sure:_SPELLED]):
+            rest = f"(?:{re.escape(char)}{rest})?"
+        return re.compile(f"{re.escape(value[:sure])}{rest}\\Z")
+
+    hints = (value[:SHORTEST].casefold(),)
+    return Kind(hints, begun(SHORTEST), begun(_TELLING), re.compile(chars), value)
+
 
 KINDS: dict[str, Kind] = {
     "sk": _kind("sk-", rf"{_B}sk-", _T, _likely(_T)),

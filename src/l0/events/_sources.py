@@ -112,4 +112,4 @@ def _opened(text: str) -> Any:
         from l0.events._jsonl_file import JsonlFile  # it reads through this module's neighbours
 
         return JsonlFile(path)
-    return open_store(text)
+    return open_store(text, read_only=True)

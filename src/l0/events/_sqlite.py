@@ -14,7 +14,7 @@ from l0.errors import StoreError
 from l0.events._record import Record, Row, decode, records_of
 from l0.events._sqlite_file import open_readonly
 from l0.events._sqlite_shared import acquire, release, select_streams
-from l0.events._store import StreamMetadata, check_id, grouped, path_of, register_store
+from l0.events._store import StreamMetadata, check_id, grouped
 from l0.events._tap import Tap
 
 T = TypeVar("T")
@@ -267,6 +267,3 @@ def _meta(connection: sqlite3.Connection, stream_id: str) -> dict[str, Any]:
     ).fetchone()
     meta: dict[str, Any] = decode(found[0]) if found and found[0] else {}
     return meta
-
-
-register_store("sqlite", lambda url: SQLiteEventStore(path_of(url)))

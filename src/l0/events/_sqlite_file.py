@@ -179,8 +179,11 @@ def open_file(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_readonly(path: Path) -> sqlite3.Connection:
+def open_readonly(path: Path, *, alone: bool = False) -> sqlite3.Connection:
     """A connection that can't change anything.
+
+    `alone` says that nobody has the file open, so that not even SQLite's own files are made beside
+    it; it must not change then while it is read.
 
     Raises:
         StoreError: it can't be opened; the message says what to do.
@@ -188,7 +191,8 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise StoreError(f"there is no file {path}; check the path")
     connection = None
-    for mode in ("ro", "ro&immutable=1"):  # the second for media where no WAL index can be made
+    # The second way is also for media where no WAL index can be made.
+    for mode in ("ro", "ro&immutable=1")[alone:]:
         try:
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={mode}",

@@ -123,6 +123,11 @@ def acquire(path: Path, options: tuple[float, int, int, str]) -> SharedFile:
         return file
 
 
+def is_open(path: Path) -> bool:
+    """Whether a store of this process is open on a resolved path."""
+    return path in _files
+
+
 def release(file: SharedFile) -> None:
     """One user less; the last one closes the file, which may take a moment."""
     with _opening:

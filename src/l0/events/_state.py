@@ -52,6 +52,7 @@ class State:
         "_base",
         "_checkpoint_chars",
         "_checkpoint_tokens",
+        "_exact_mono",
         "_first_us",
         "_held_since",
         "_joined",
@@ -60,7 +61,9 @@ class State:
         "_last_us",
         "_looked_at",
         "_messages",
+        "_on_phase",
         "_parts",
+        "_phase",
         "_started_us",
         "_us",
         "aborted",
@@ -83,7 +86,6 @@ class State:
         "network_errors",
         "network_retry_count",
         "overlap_removed",
-        "phase",
         "raw_finish_reason",
         "response_id",
         "resume_from",
@@ -101,6 +103,7 @@ class State:
         self._us: Callable[[float], int] | None = None  # how a live run reads its clock
         self._held_since: Callable[[], float | None] | None = None
         self._last_mono: float | None = None
+        self._exact_mono: float | None = None  # the last token's own time, where it is recorded
         self._looked_at = 0
         self._awaited = True  # the attempt has given no token yet
         self._checkpoint_chars = 0
@@ -138,7 +141,19 @@ class State:
         self.raw_finish_reason: str | None = None
         self.model: str | None = None
         self.response_id: str | None = None
-        self.phase = RuntimeState.INIT
+        self._phase = RuntimeState.INIT
+        self._on_phase: Callable[[RuntimeState], None] | None = None
+
+    @property
+    def phase(self) -> RuntimeState:
+        """Where the run is."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: RuntimeState) -> None:
+        self._phase = phase
+        if self._on_phase is not None:
+            self._on_phase(phase)
 
     @property
     def content(self) -> str:
@@ -193,6 +208,8 @@ class State:
     def _last(self) -> int | None:
         if self._us is None or self._last_mono is None:
             return self._last_us
+        if self._exact_mono is not None:
+            return self._us(self._exact_mono)
         held = self._held_since() if self._held_since is not None else None
         if held is not None and self._looked_at != self.token_count:
             self._looked_at, self._last_mono = self.token_count, held
@@ -212,7 +229,7 @@ class State:
             value = getattr(self, name)
             setattr(copy, name, deepcopy(value) if isinstance(value, list | dict) else value)
         copy._last_us = self._last()
-        copy._us = copy._held_since = None
+        copy._us = copy._held_since = copy._on_phase = None
         return copy
 
     def __copy__(self) -> State:
@@ -278,7 +295,7 @@ class State:
 
 _FACTS = (
     *(name for name in State.__slots__ if not name.startswith("_")),
-    *("content", "token_count", "checkpoint", "is_fallback", "retry_attempts"),
+    *("phase", "content", "token_count", "checkpoint", "is_fallback", "retry_attempts"),
     *("started_at", "first_token_at", "last_token_at", "time_to_first_token"),
 )
 

@@ -76,15 +76,19 @@ class EventStore(Protocol):
 Factory = Callable[[str], EventStore]
 
 _factories: dict[str, Factory] = {}
+_readers: dict[str, Factory] = {}
 _shared: dict[str, EventStore] = {}
 _default: EventStore | str | None = None
 
 
-def open_store(url: str | PathLike[str]) -> EventStore:
+def open_store(url: str | PathLike[str], *, read_only: bool = False) -> EventStore:
     """The store a URL means: `memory:`, `sqlite:///runs.db`, `jsonl:///runs`.
 
     Three slashes begin a relative path, four an absolute one (`sqlite:////var/lib/runs.db`). A
     path alone will do if it ends in .db, .sqlite or .sqlite3, or is a directory (of JSONL files).
+
+    With `read_only=True` nothing is made or changed: the file has to be there, and writing to the
+    store is refused where its kind can tell (SQLite).
 
     Raises:
         StoreError: the store can't be opened; the message says what to do.
@@ -105,11 +109,13 @@ def open_store(url: str | PathLike[str]) -> EventStore:
             f"no event store is registered for {text!r}; known schemes are {known}, as in "
             '"sqlite:///runs.db"; register_store adds one'
         )
+    if read_only:
+        factory = _readers.get(scheme.lower(), factory)
     return factory(scheme + ":" + rest)
 
 
-def register_store(scheme: str, factory: Factory) -> None:
-    """Let `open_store("<scheme>:…")` call `factory(url)`.
+def register_store(scheme: str, factory: Factory, reader: Factory | None = None) -> None:
+    """Let `open_store("<scheme>:…")` call `factory(url)`, or `reader(url)` to read only.
 
     Raises:
         ValueError: the scheme is no word of two letters or more.
@@ -123,6 +129,7 @@ def register_store(scheme: str, factory: Factory) -> None:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", scheme):
         raise ValueError(f"{scheme!r} is no URL scheme; use a word of two letters or more")
     _factories[scheme.lower()] = factory
+    _readers[scheme.lower()] = reader or factory
 
 
 def path_of(url: str) -> str:

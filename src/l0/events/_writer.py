@@ -71,7 +71,7 @@ class Writer:
         queue.append((tap, item))
         if self._idle:
             self._start(tap)
-        elif len(queue) >= self._limit and not self.full:
+        if len(queue) >= self._limit and not self.full:  # also while the thread is yet to wake up
             self.full = True
             self._wake.set()
 

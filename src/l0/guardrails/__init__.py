@@ -14,7 +14,7 @@ from l0.guardrails._detect import (
 )
 from l0.guardrails._drift import DriftDetector, check_drift
 from l0.guardrails._drift_config import DriftConfig, DriftResult
-from l0.guardrails._engine import Action, GuardrailEngine
+from l0.guardrails._engine import GuardrailEngine
 from l0.guardrails._json_rules import (
     JsonStructure,
     analyze_json_structure,
@@ -55,6 +55,7 @@ from l0.guardrails._result import (
 )
 from l0.guardrails._rule import SETTLED, Checker, GuardrailRule, JudgedState
 from l0.guardrails._stall import stall_rule
+from l0.guardrails._verdict import Action
 from l0.guardrails._zero import is_zero_output, zero_output_rule
 
 __all__ = [

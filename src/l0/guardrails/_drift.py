@@ -26,9 +26,15 @@ _PHRASES = (
     "my previous response",
 )
 _HISTORY = 100
+# The beginning is judged as it comes, since that costs least to throw away. Later text is held
+# until it is a block, or goes in circles: to begin a look costs as much as 200 characters of it.
+_BEGINNING, _SOON, _LATER = 1000, 25, 1000
+_PAUSE = 200  # characters that later text may grow by before anything is looked at
+_CIRCLE = 32  # characters at the end of held text that stand in it twice
 _LEAST = 42  # a text with fewer characters to judge has no block that could drift
 
 
+_DEFAULT: Final = DriftConfig()
 _NOTHING: Final = DriftResult(detected=False, confidence=0.0)
 
 
@@ -53,16 +59,20 @@ class DriftDetector:
         "_first_line",
         "_found",
         "_gate",
+        "_held",
         "_length",
+        "_mean",
         "_new",
+        "_next",
         "_phrases",
         "_templates",
         "config",
         "history",
+        "wanted_at",
     )
 
     def __init__(self, config: DriftConfig | None = None) -> None:
-        self.config = config or DriftConfig()
+        self.config = config or _DEFAULT
         self.reset()
 
     def reset(self) -> None:
@@ -70,9 +80,14 @@ class DriftDetector:
         config = self.config
         self.history: deque[DriftResult] = deque(maxlen=_HISTORY)
         """The results of the last 100 checks."""
+        self._mean = 0.0  # bits a character, rounded
         self._found: dict[str, str] = {}
         self._new: dict[str, str] = {}
         self._length = 0
+        self._held = ""  # not judged yet
+        self._next = _SOON  # the length at which it is
+        self.wanted_at = 0
+        """It need not be fed before the text is so long, though it may be."""
         self._gate: JsonGate | None = JsonGate()
         self._fences = FenceSplitter()
         self._block = ""  # judged text, until it is a block
@@ -90,6 +105,7 @@ class DriftDetector:
     def prime(self, kept_text: str) -> None:
         """Begin a resumed attempt: read the kept text; what is found there is old."""
         self._take(kept_text)
+        self._judge_held()
         self._new.clear()
 
     def feed(self, text: str) -> DriftResult:
@@ -102,10 +118,11 @@ class DriftDetector:
 
     def finish(self) -> DriftResult:
         """Judge the text as complete; gives the kinds of drift newly found."""
+        self._judge_held()
         self._take_pieces(self._fences.finish(self._length))
         if self._blocks or len(self._block) >= _LEAST:
             blocks = self._watch()
-            self._take_blocks(blocks, ended=True)
+            self._take_block(blocks)
             for kind, detail in blocks.finish().items():
                 self._hit(kind, detail)
         if self._phrases:
@@ -125,8 +142,7 @@ class DriftDetector:
     @property
     def metrics(self) -> dict[str, float]:
         """What was measured so far: `length` in characters, `entropy_mean` in bits a character."""
-        mean = self._blocks.entropy_mean if self._blocks else 0.0
-        return {"length": float(self._length), "entropy_mean": round(mean, 3)}
+        return {"length": float(self._length), "entropy_mean": self._mean}
 
     def _result(self) -> DriftResult:
         result = _NOTHING
@@ -142,10 +158,24 @@ class DriftDetector:
             self._new.setdefault(kind, detail)
 
     def _take(self, text: str) -> None:
-        start = self._length
-        self._length = start + len(text)
-        if self._templates and (marker := self._templates.feed(text)):
+        self._length = length = self._length + len(text)
+        templates = self._templates
+        if (
+            templates is not None
+            and (templates.awake or "<" in text or "[" in text or "#" in text)
+            and (marker := templates.feed(text))
+        ):
             self._hit("format_collapse", f"{marker} in the answer")
+        held = self._held = self._held + text
+        if length >= self._next or held.rfind(held[-_CIRCLE:], 0, -1) >= 0:
+            self._judge_held()
+        self.wanted_at = length + _PAUSE if length >= _BEGINNING else 0
+
+    def _judge_held(self) -> None:
+        text, self._held = self._held, ""
+        start = self._length - len(text)
+        step = _SOON if self._length < _BEGINNING else _LATER
+        self._next = self._length - self._length % step + step
         if self._gate is not None:
             text, start = self._let_through(self._gate, text, start)
         if not text:
@@ -154,6 +184,8 @@ class DriftDetector:
             self._take_prose(text, start)
         else:
             self._take_pieces(self._fences.feed(text, start))
+        if len(self._block) >= BLOCK:
+            self._take_block(self._watch())
 
     def _let_through(self, gate: JsonGate, text: str, start: int) -> tuple[str, int]:
         if gate.shut:
@@ -181,22 +213,19 @@ class DriftDetector:
         if self._first_line:
             self._filler(self._first_line, text)
         self._block += text
-        if len(self._block) >= BLOCK:
-            self._take_blocks(self._watch())
 
     def _watch(self) -> BlockWatch:
         if self._blocks is None:
             self._blocks = BlockWatch(self.config)
         return self._blocks
 
-    def _take_blocks(self, blocks: BlockWatch, *, ended: bool = False) -> None:
-        text, pos = self._block, 0
-        while len(text) - pos >= BLOCK or (ended and pos < len(text)):
-            if drifts := blocks.feed(text[pos : pos + BLOCK]):
-                for kind, detail in drifts.items():
-                    self._hit(kind, detail)
-            pos += BLOCK
-        self._block = text[pos:]
+    def _take_block(self, blocks: BlockWatch) -> None:
+        text, self._block = self._block, ""
+        drifts = blocks.feed(text)
+        self._mean = round(blocks.entropy_mean, 3)
+        if drifts:
+            for kind, detail in drifts.items():
+                self._hit(kind, detail)
 
     def _commentary(self, found: list[PhraseMatch] | None) -> None:
         if found:

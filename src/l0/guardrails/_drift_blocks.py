@@ -1,4 +1,4 @@
-"""The watches that take judged text in blocks at fixed offsets, so that few calls do much."""
+"""The watches that take judged text in blocks, so that few calls do much."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from l0.guardrails._drift_entropy import EntropyWatch
 from l0.guardrails._drift_repetition import RepetitionWatch
 from l0.guardrails._drift_windows import WindowWatch
 
-BLOCK = 200
+BLOCK = 100
+"""Characters that make it worth while to look at them."""
+
+_MOST = 2000  # characters that the watches take at once
 
 Drifts = dict[str, str]
 """Kinds of drift, each with a word on it."""
 
 
 class BlockWatch:
-    """Repetition, entropy, tone and markdown of the judged text, block by block."""
+    """Repetition, entropy, tone and markdown of the judged text, however it is cut."""
 
     __slots__ = ("_entropy", "_repetition", "_windows")
 
@@ -43,8 +46,16 @@ class BlockWatch:
         if self._windows:
             self._windows.fence(ahead)
 
-    def feed(self, block: str) -> Drifts | None:
-        """The kinds of drift that the block shows."""
+    def feed(self, text: str) -> Drifts | None:
+        """The kinds of drift that the text shows."""
+        if len(text) <= _MOST:
+            return self._feed(text)
+        drifts: Drifts = {}
+        for pos in range(0, len(text), _MOST):
+            drifts |= self._feed(text[pos : pos + _MOST]) or {}
+        return drifts
+
+    def _feed(self, block: str) -> Drifts | None:
         drifts: Drifts | None = None
         if self._repetition and (what := self._repetition.feed(block)):
             drifts = {"repetition": what}

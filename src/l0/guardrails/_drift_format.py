@@ -18,9 +18,11 @@ _FIRST_LINE = 60
 class TemplateWatch:
     """Looks for the marks of a chat template: markers anywhere, role lines at the beginning."""
 
-    __slots__ = ("_carry", "_head")
+    __slots__ = ("_carry", "_head", "awake")
 
     def __init__(self) -> None:
+        self.awake = True
+        """Any text matters; later only what has the first character of a marker in it."""
         self._carry = ""
         self._head: str | None = ""
 
@@ -38,7 +40,9 @@ class TemplateWatch:
                 for marker in _MARKERS:
                     # What stood there before does not count again.
                     if window.find(marker, max(0, old - len(marker) + 1)) >= 0:
+                        self.awake = True
                         return marker
+        self.awake = self._carry != "" or self._head is not None
         return found
 
     def _role(self, text: str) -> str:

@@ -44,14 +44,22 @@ _WORDS = {
     word: (re.compile(rf"{word}(?<!\w{word})(?!\w)"), 1 if word in _FORMAL else -1)
     for word in sorted(_FORMAL | _INFORMAL)
 }
+# A set of words tells in 3 µs that 500 characters have none of these; 22 searches take 5 µs.
+_ALL_WORDS = frozenset(word.encode() for word in _WORDS)
+_LETTERS = bytes(code if chr(code).islower() and code < 128 else 32 for code in range(256))
 _LINE_MARK = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+][ \t]|\d{1,9}[.)][ \t]|\|)")
-_PAIRS = (
-    ("**", re.compile(r"\*\*(?=\S)[^*\n]{1,200}\*\*")),
-    ("__", re.compile(r"__(?=\S)[^_\n]{1,200}__")),
-    ("](", re.compile(r"\[[^\[\]\n]{1,200}\]\([^()\s]{1,200}\)")),
-    ("*", re.compile(r"\*(?<![\w*\\]\*)(?=[^\s*])[^*\n]{1,200}\*(?![\w*])")),
-    ("_", re.compile(r"_(?<![\w\\]_)(?=[^\s_])[^_\n]{1,200}_(?!\w)")),
-)
+_NEXT_MARK = re.compile("\n" + _LINE_MARK.pattern)
+_PAIRS = {
+    "*": (
+        ("**", re.compile(r"\*\*(?=\S)[^*\n]{1,200}\*\*")),
+        ("*", re.compile(r"\*(?<![\w*\\]\*)(?=[^\s*])[^*\n]{1,200}\*(?![\w*])")),
+    ),
+    "_": (
+        ("__", re.compile(r"__(?=\S)[^_\n]{1,200}__")),
+        ("_", re.compile(r"_(?<![\w\\]_)(?=[^\s_])[^_\n]{1,200}_(?!\w)")),
+    ),
+    "]": (("](", re.compile(r"\[[^\[\]\n]{1,200}\]\([^()\s]{1,200}\)")),),
+}
 
 
 class WindowWatch:
@@ -114,10 +122,12 @@ class WindowWatch:
         end = first + self._size
         window = lowered(window[: end + _WORD_AHEAD])
         tone = 0
-        for word, (pattern, weight) in _WORDS.items():
-            if word in window:  # the quickest way to no
-                found = pattern.finditer(window, first)
-                tone += weight * sum(match.start() < end for match in found)
+        words = window.encode("ascii", "replace").translate(_LETTERS).split()
+        if not _ALL_WORDS.isdisjoint(words):
+            for word, (pattern, weight) in _WORDS.items():
+                if word in window:
+                    found = pattern.finditer(window, first)
+                    tone += weight * sum(match.start() < end for match in found)
         before, self._before = self._before, tone
         return before is not None and abs(tone - before) >= _SHIFT
 
@@ -134,22 +144,21 @@ class WindowWatch:
 def _marks(window: str, first: int, size: int) -> int:
     """Markdown marks that begin in `size` characters from `first`; counted until there are enough.
 
-    What the line breaks and pairs of marks say is quick to see; single `*` and `_` come last.
+    What the line breaks say is quick to see; pairs of marks come last.
     """
     end = first + size
-    marks = 0
-    if window[:first] in {"", "\n"} and _LINE_MARK.match(window, first):
-        marks = 1
-    line = window.find("\n", first, end - 1) + 1
-    while line:
-        if _LINE_MARK.match(window, line):
-            marks += 1
-        line = window.find("\n", line, end - 1) + 1
-    if marks > _MARKS:
-        return marks
-    for sign, pattern in _PAIRS:
-        if sign in window:
-            marks += sum(found.start() < end for found in pattern.finditer(window, first))
-            if marks > _MARKS:
-                break
+    marks = 1 if not first and _LINE_MARK.match(window) else 0
+    for found in _NEXT_MARK.finditer(window):
+        if found.start() >= end - 1:
+            break
+        marks += 1
+        if marks > _MARKS:
+            return marks
+    for character, pairs in _PAIRS.items():
+        if character in window:  # one character is ten times as fast to search for as two
+            for sign, pattern in pairs:
+                if sign in window:
+                    marks += sum(found.start() < end for found in pattern.finditer(window, first))
+                    if marks > _MARKS:
+                        return marks
     return marks

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
 
 from l0.events import GuardrailViolation, Severity
 from l0.guardrails._result import (
@@ -16,15 +16,20 @@ from l0.guardrails._result import (
     rule_failed,
 )
 from l0.guardrails._rule import SETTLED, Checker, Found, GuardrailRule, JudgedState, as_violation
+from l0.guardrails._verdict import Slot, Verdict
 
-Action = Literal["continue", "fail", "stop", "halt"]
 Step = tuple[int, GuardrailRule, list[GuardrailViolation]]
+
+# Patient rules are fed so many characters at a time, in the beginning of a text and later: to look
+# at 80 characters costs half as much as to look at 1,000.
+_FIRST_HOLD, _HOLD = 200, 1000
 
 _log = logging.getLogger("l0")
 _Feed = Callable[[str, int], Found | None]
+_Entry = tuple[Slot, _Feed | None]
 
 
-class GuardrailEngine:
+class GuardrailEngine(Verdict):
     """All rules of one attempt: feed it what is new, it gives what is newly found.
 
     It holds everything the rules remember; the rules themselves may be shared. The same violation
@@ -44,19 +49,18 @@ class GuardrailEngine:
     """
 
     __slots__ = (
-        "_early",
-        "_finished",
         "_gaps",
         "_halted",
+        "_held",
         "_live",
         "_offset",
         "_on_violation",
+        "_patient",
         "_queued",
         "_rules",
         "_seen",
-        "_slots",
         "_stop_on_fatal",
-        "violations",
+        "wanted_at",
     )
 
     def __init__(
@@ -81,17 +85,17 @@ class GuardrailEngine:
 
     def reset(self) -> None:
         """Forget everything: a new attempt begins, with the same rules."""
-        self.violations: list[GuardrailViolation] = []
-        """Everything found in this attempt, each once."""
+        super().reset()
         self._seen: set[Key] = set()
-        self._early: set[Key] = set()  # of rules whose errors act at once
-        self._queued: list[tuple[_Slot, GuardrailViolation]] = []  # found outside a check
+        self._queued: list[tuple[Slot, GuardrailViolation]] = []  # found outside a check
         self._offset = 0
-        self._finished = False
         self._halted = False
-        self._slots: list[_Slot] = []
-        self._live: list[tuple[_Slot, _Feed | None]] = []  # that text can still matter to
-        self._gaps: list[tuple[_Slot, Callable[[float, int], object]]] = []
+        self._live: list[_Entry] = []  # that text can still matter to
+        self._patient: list[_Entry] = []  # the same, of those that can wait for it
+        self._held = ""  # what these wait for
+        self.wanted_at = 0
+        """No rule wants to be fed before the text is so long, though it may be."""
+        self._gaps: list[tuple[Slot, Callable[[float, int], object]]] = []
         for rule in self._rules:
             self._open(rule)
 
@@ -104,7 +108,7 @@ class GuardrailEngine:
         state = GuardrailContext(kept_text, checkpoint=kept_text)
         self._offset = len(kept_text)
         self._seen.update(map(key_of, known))
-        for slot, feed in self._live:
+        for slot, feed in (*self._live, *self._patient):
             try:
                 found = feed(kept_text, 0) if feed is not None else slot.rule.check(state)
                 self._seen.update(key_of(as_violation(slot.rule, old)) for old in found or ())
@@ -117,8 +121,29 @@ class GuardrailEngine:
         """Judge all text since the last feed; gives what is newly found."""
         start = self._offset
         self._offset = start + len(text)
-        new = self._from_queue()
-        for slot, feed in self._live:
+        new = self._from_queue() if self._queued else []
+        if self._live:
+            new += self._feed_all(self._live, text, start, state)
+        if self._patient and (held := self._release(text)):
+            new += self._feed_all(self._patient, held, self._offset - len(held), state)
+        self._plan()
+        return new
+
+    def _plan(self) -> None:
+        """Say when text is wanted next."""
+        if self._live or self._queued or self._offset < _FIRST_HOLD:
+            self.wanted_at = 0
+        elif self._patient:
+            hold = _HOLD if self._offset > _HOLD else _FIRST_HOLD
+            self.wanted_at = self._offset - len(self._held) + hold
+        else:
+            self.wanted_at = sys.maxsize
+
+    def _feed_all(
+        self, entries: list[_Entry], text: str, start: int, state: JudgedState
+    ) -> list[GuardrailViolation]:
+        new: list[GuardrailViolation] = []
+        for slot, feed in entries:
             try:
                 found = feed(text, start) if feed is not None else self._ask(slot, state)
                 if found is not None:
@@ -130,10 +155,22 @@ class GuardrailEngine:
                 break
         return new
 
+    def _release(self, text: str = "", *, ended: bool = False) -> str:
+        """The text for patient rules once it is enough, and the very first, which may be long."""
+        held = self._held + text
+        length = self._offset
+        if not ended and len(held) < (_HOLD if length > _HOLD else _FIRST_HOLD) < length:
+            self._held = held
+            return ""
+        self._held = ""
+        return held
+
     def finish(self, state: JudgedState) -> list[GuardrailViolation]:
         """Judge the text as complete; gives what is newly found."""
         self._finished = True
         new: list[GuardrailViolation] = []
+        if held := self._release(ended=True):
+            new += self._feed_all(self._patient, held, self._offset - len(held), state)
         for slot in self._slots:
             if slot.checker is None or not slot.rule.streaming or self._queued or self._halted:
                 new += self._step(slot, None, 0, state)
@@ -150,15 +187,54 @@ class GuardrailEngine:
         """As `feed`, rule by rule: the rule's number, the rule, what it newly found."""
         start = self._offset
         self._offset = start + len(text)
+        held = self._release(text) if self._patient else ""
         for index, slot in enumerate(self._slots):
-            if slot.rule.streaming:
+            if not slot.streaming:
+                continue
+            if not slot.patient:
                 yield index, slot.rule, self._step(slot, text, start, state)
+            elif held:
+                yield index, slot.rule, self._step(slot, held, self._offset - len(held), state)
+            else:
+                yield index, slot.rule, self._from_queue(slot)
+        self._plan()
+
+    def feed_timed(
+        self, text: str, state: JudgedState, monotonic: Callable[[], float], now: float
+    ) -> tuple[dict[int, list[GuardrailViolation]], list[tuple[int, float]], float]:
+        """As `feed_each`, all at once, timed from `now` on.
+
+        Gives what the rules newly found, by their numbers; the seconds of each one that was fed (no
+        more text can matter to the others); and the time at the end.
+        """
+        start = self._offset
+        self._offset = start + len(text)
+        held = self._release(text) if self._patient else ""
+        found: dict[int, list[GuardrailViolation]] = {}
+        took: list[tuple[int, float]] = []
+        for index, slot in enumerate(self._slots):
+            idle = slot.settled or (slot.patient and not held)
+            if (idle and not self._queued) or not slot.streaming:
+                continue
+            if slot.patient:
+                new = self._step(slot, held, self._offset - len(held), state)
+            else:
+                new = self._step(slot, text, start, state)
+            if new:
+                found[index] = new
+            before, now = now, monotonic()
+            took.append((index, now - before))
+        self._plan()
+        return found, took, now
 
     def finish_each(self, state: JudgedState) -> Iterator[Step]:
         """As `finish`, rule by rule."""
         self._finished = True
+        held = self._release(ended=True)
+        start = self._offset - len(held)
         for index, slot in enumerate(self._slots):
-            yield index, slot.rule, self._step(slot, None, 0, state)
+            new = self._step(slot, held, start, state) if held and slot.patient else []
+            yield index, slot.rule, new + self._step(slot, None, 0, state)
 
     def gap(self, seconds: float, position: int) -> None:
         """Tell the rules that judge time: upstream was waited for; text goes on at `position`."""
@@ -173,58 +249,7 @@ class GuardrailEngine:
         """Whether any rule judges time."""
         return bool(self._gaps)
 
-    # --- what it comes to ----------------------------------------------------------------------
-
-    def acts(self, violations: Iterable[GuardrailViolation] = ()) -> Action:
-        """What to do about these new findings; after `finish`, about all that stands.
-
-        `halt`: a fatal, nothing more is tried. `stop`: an error that is not recoverable. `fail`: an
-        error of a rule that acts early, or any error at completion.
-        """
-        action: Action = "continue"
-        for found in self.blocking if self._finished else violations:
-            if found.severity == Severity.FATAL:
-                return "halt"
-            if found.severity == Severity.ERROR:
-                if not found.recoverable:
-                    action = "stop"
-                elif action == "continue" and (self._finished or key_of(found) in self._early):
-                    action = "fail"
-        return action
-
-    @property
-    def standing(self) -> list[GuardrailViolation]:
-        """What was found and still holds: of stateless rules, what they said last."""
-        return [found for slot in self._slots for found in slot.standing]
-
-    @property
-    def blocking(self) -> list[GuardrailViolation]:
-        """The errors and fatals that stand."""
-        return [found for found in self.standing if found.severity != Severity.WARNING]
-
-    @property
-    def has_fatal(self) -> bool:
-        """Whether a fatal stands."""
-        return any(found.severity == Severity.FATAL for found in self.blocking)
-
-    @property
-    def has_errors(self) -> bool:
-        """Whether an error or a fatal stands; asked often, so it counts no violations."""
-        return any(slot.blocks for slot in self._slots)
-
-    @property
-    def should_retry(self) -> bool:
-        """An error or fatal stands that is recoverable."""
-        return result_of(self.standing).should_retry
-
-    @property
-    def should_halt(self) -> bool:
-        """A fatal stands, or an error that is not recoverable."""
-        return result_of(self.standing).should_halt
-
-    def violations_by_rule(self, name: str) -> list[GuardrailViolation]:
-        """What the rule of that name has found."""
-        return [found for found in self.violations if found.rule == name]
+    # --- one judgement ------------------------------------------------------------------------
 
     def check(self, context: GuardrailContext) -> GuardrailResult:
         """Judge the context's text, of which this engine has seen the beginning or nothing yet."""
@@ -232,6 +257,8 @@ class GuardrailEngine:
         known = {key_of(found) for found in context.previous_violations}
         self._seen |= known
         self.feed(delta, context)
+        if held := self._release(ended=True):
+            self._feed_all(self._patient, held, self._offset - len(held), context)
         if context.completed:
             self.finish(context)
         return result_of([found for found in self.standing if key_of(found) not in known])
@@ -259,8 +286,9 @@ class GuardrailEngine:
         return len(self._rules) < count
 
     def _open(self, rule: GuardrailRule) -> None:
-        slot = _Slot(rule)
+        slot = Slot(rule)
         self._slots.append(slot)
+        self.wanted_at = 0
         feed: _Feed | None = None
         if rule.start is not None:
             try:
@@ -273,34 +301,38 @@ class GuardrailEngine:
             if gap is not None:
                 self._gaps.append((slot, gap))
         if rule.streaming:
-            self._live.append((slot, feed))
+            # A rule that is added later must not be fed what was held back before.
+            slot.patient = not self._offset and getattr(slot.checker, "patient", False)
+            (self._patient if slot.patient else self._live).append((slot, feed))
 
-    def _retire(self, slot: _Slot) -> None:
+    def _retire(self, slot: Slot) -> None:
         """No more text can matter to it."""
         slot.settled = True
         self._live = [entry for entry in self._live if entry[0] is not slot]
+        self._patient = [entry for entry in self._patient if entry[0] is not slot]
 
-    def _drop(self, slot: _Slot) -> None:
+    def _drop(self, slot: Slot) -> None:
         """It takes no further part."""
         slot.off = True
         self._retire(slot)
         self._gaps = [entry for entry in self._gaps if entry[0] is not slot]
 
     def _step(
-        self, slot: _Slot, text: str | None, start: int, state: JudgedState
+        self, slot: Slot, text: str | None, start: int, state: JudgedState
     ) -> list[GuardrailViolation]:
         """One rule's part of a check; `text` None finishes it."""
-        new = self._from_queue(slot)
+        new = self._from_queue(slot) if self._queued else []
         if slot.off or self._halted:
             return new
         try:
             found: Found | None
-            if slot.checker is None:
+            checker = slot.checker
+            if checker is None:
                 found = self._ask(slot, state)
             elif text is None:
-                found = self._end(slot, slot.checker, state)
+                found = self._end(slot, checker, state)
             else:
-                found = None if slot.settled else slot.checker.feed(text, start)
+                found = None if slot.settled else checker.feed(text, start)
             if found is not None:
                 new += self._record(slot, found)
         except Exception as error:  # see `feed`
@@ -308,16 +340,17 @@ class GuardrailEngine:
             new += self._from_queue(slot)
         return new
 
-    def _ask(self, slot: _Slot, state: JudgedState) -> list[GuardrailViolation]:
+    def _ask(self, slot: Slot, state: JudgedState) -> list[GuardrailViolation]:
         slot.standing = [as_violation(slot.rule, said) for said in slot.rule.check(state) or ()]
         slot.blocks = any(found.severity != Severity.WARNING for found in slot.standing)
+        self._blocked = self._blocked or slot.blocks
         return slot.standing
 
-    def _end(self, slot: _Slot, checker: Checker, state: JudgedState) -> list[GuardrailViolation]:
+    def _end(self, slot: Slot, checker: Checker, state: JudgedState) -> list[GuardrailViolation]:
         found = [] if slot.rule.streaming else [*(checker.feed(state.content, 0) or ())]
         return [as_violation(slot.rule, said) for said in (*found, *(checker.finish(state) or ()))]
 
-    def _record(self, slot: _Slot, found: Found) -> list[GuardrailViolation]:
+    def _record(self, slot: Slot, found: Found) -> list[GuardrailViolation]:
         """Keep what is new in it, and give that."""
         if found is SETTLED:
             self._retire(slot)
@@ -330,7 +363,8 @@ class GuardrailEngine:
             self._seen.add(key)
             if slot.checker is not None:
                 slot.standing.append(violation)
-                slot.blocks = slot.blocks or violation.severity != Severity.WARNING
+                if violation.severity != Severity.WARNING:
+                    slot.blocks = self._blocked = True
             if slot.rule.early:
                 self._early.add(key)
             new.append(violation)
@@ -341,19 +375,20 @@ class GuardrailEngine:
         self.violations.append(violation)
         if violation.severity == Severity.FATAL and self._stop_on_fatal:
             self._halted = True
-            self._live = []
+            self._live = self._patient = []
         if self._on_violation is not None:
             try:
                 self._on_violation(violation)
             except Exception:  # a callback's failure never changes a run
                 _log.debug("on_violation failed", exc_info=True)
 
-    def _fail(self, slot: _Slot, error: Exception) -> None:
+    def _fail(self, slot: Slot, error: Exception) -> None:
         """The rule is off for the rest of the attempt; the next check says so."""
         self._drop(slot)
+        self.wanted_at = 0
         self._queued.append((slot, rule_failed(slot.rule, error)))
 
-    def _from_queue(self, only: _Slot | None = None) -> list[GuardrailViolation]:
+    def _from_queue(self, only: Slot | None = None) -> list[GuardrailViolation]:
         if not self._queued:
             return []
         taken = [(slot, found) for slot, found in self._queued if only in {None, slot}]
@@ -362,17 +397,3 @@ class GuardrailEngine:
             slot.standing.append(found)
             self._tell(found)
         return [found for _, found in taken]
-
-
-class _Slot:
-    """A rule in an attempt: its checker, and what it has found."""
-
-    __slots__ = ("blocks", "checker", "off", "rule", "settled", "standing")
-
-    def __init__(self, rule: GuardrailRule) -> None:
-        self.rule = rule
-        self.checker: Checker | None = None
-        self.off = False  # it raised
-        self.settled = False  # no more text can matter to it
-        self.standing: list[GuardrailViolation] = []
-        self.blocks = False  # an error or fatal is among them

@@ -108,6 +108,11 @@ class FenceSplitter:
         size = len(text)
         fresh = self._line_start
         while pos < size:
+            # Lines without a mark are passed over together; the last one may still get one.
+            if (begin := text.rfind("\n", pos, self._mark(text, pos)) + 1) > pos:
+                pos, fresh = begin, True
+                if pos == size:
+                    break
             newline = text.find("\n", pos)
             stop = newline + 1 or size
             if fresh:
@@ -132,6 +137,16 @@ class FenceSplitter:
         self._held = text[pos:]
         self._line_start = fresh
         return pieces
+
+    def _mark(self, text: str, pos: int) -> int:
+        """Where the next line that may be a fence has its mark; the end of the text if none has."""
+        if self.fence:
+            found = text.find(self.fence[:3], pos)
+            return found if found >= 0 else len(text)
+        ticks, tildes = text.find("```", pos), text.find("~~~", pos)
+        if ticks < 0 or tildes < 0:
+            return max(ticks, tildes) if ticks >= 0 or tildes >= 0 else len(text)
+        return min(ticks, tildes)
 
     def _is_fence(self, line: str, *, whole: bool) -> bool | None:
         """Whether it is a fence line; None while the rest of the line may change that."""

@@ -7,6 +7,8 @@ from operator import eq, itemgetter
 
 _CHUNK = 200  # characters folded and located at a time
 _BLANKS = "\n\t\r\xa0\u3000"  # what a blank is, besides the blank
+_ASCII_BLANKS = _BLANKS[:3]
+_LINE_BREAK = re.compile(f"\n[ {_BLANKS}]*")
 SAME = 16  # the end of the text that is looked for further back
 # Runs of one punctuation mark are folded to one: ASCII, general, CJK and full-width marks, boxes.
 _RUN = re.compile(
@@ -22,7 +24,9 @@ def folded(text: str, last: str) -> str:
 
     `last` is the last character of the folded text before: a run may go on from there.
     """
-    for blank in _BLANKS:
+    if "\n" in text:  # in one go: looking for two blanks is slow where there are many
+        text = _LINE_BREAK.sub(" ", text)
+    for blank in _ASCII_BLANKS if text.isascii() else _BLANKS:
         if blank in text:
             text = text.replace(blank, " ")
     while "  " in text:

@@ -80,6 +80,8 @@ class _MarkdownChecker:
 
     __slots__ = ("_cells", "_fence_at", "_line", "_line_at", "_previous", "fence", "infos", "rows")
 
+    patient = True  # before the end it has warnings only
+
     def __init__(self) -> None:
         self.fence = ""
         self.infos: list[str] = []
@@ -134,7 +136,7 @@ class _MarkdownChecker:
                 self.fence = ""
             return
         previous, self._previous = self._previous, ""
-        if fence := opening_fence(line):
+        if ("```" in line or "~~~" in line) and (fence := opening_fence(line)):
             self.fence = fence
             self._fence_at = position
             self._cells = 0

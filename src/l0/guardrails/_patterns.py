@@ -194,7 +194,7 @@ def phrase_set(phrases: tuple[str, ...]) -> PhraseSet:
 class _PatternChecker:
     """Looks at prose only: each stretch between fences is searched as a text of its own."""
 
-    __slots__ = ("_end", "_fences", "_phrases", "_regexes", "_severity")
+    __slots__ = ("_end", "_fences", "_phrases", "_regexes", "_severity", "patient")
 
     def __init__(
         self,
@@ -207,6 +207,8 @@ class _PatternChecker:
         self._severity = severity
         self._fences = FenceSplitter()
         self._end = 0
+        self.patient = severity == Severity.WARNING
+        """What it finds may come late."""
 
     def feed(self, text: str, start: int) -> list[GuardrailViolation] | None:
         self._end = start + len(text)

@@ -13,6 +13,9 @@ _ALL_ENDS = "!?\u3002\uff01\uff1f"
 _OTHER_LINE = re.compile(r"[ \t]*(?:[-*+•][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|>|\|)")
 _NUMBER = re.compile(r"[ \t]*\d{1,9}")
 
+# What a line is: none of its sentences has ended; the first was a number; prose; a list, …
+_NEW, _NUMBERED, _PROSE, _OTHER = range(4)
+
 
 class SentenceCounter:
     """Tells when a sentence has come `limit` times.
@@ -26,10 +29,8 @@ class SentenceCounter:
     __slots__ = (
         "_at",
         "_earlier",
-        "_excluded",
         "_limit",
-        "_line_start",
-        "_numbered",
+        "_line_is",
         "_recent",
         "_text",
     )
@@ -41,68 +42,76 @@ class SentenceCounter:
         self._earlier: dict[int, int] = {}
         self._text = ""  # of the sentence being written
         self._at = 0
-        self._line_start = True  # it is the first of its line
-        self._numbered = False  # the first of its line was a number
-        self._excluded = False  # the line is no prose
+        self._line_is = _NEW
 
     def feed(self, text: str, start: int) -> list[tuple[int, str]] | None:
         """Take more text; gives offset and text of each sentence that reached the limit."""
-        found: list[tuple[int, str]] | None = None
+        found: list[tuple[int, str]] = []
+        for mark in _ENDS if text.isascii() else _ALL_ENDS:
+            if mark in text:
+                text = text.replace(mark, ".")
+        sentence, at, line_is = self._text, self._at, self._line_is
         lines = text.split("\n") if "\n" in text else (text,)
         for number, line in enumerate(lines):
             if number:  # the newline before has ended a sentence and its line
-                if len(self._text) > _SHORT and (sentence := self._complete()):
-                    found = [*(found or ()), (self._position(), sentence)]
-                self._text = ""
-                self._line_start, self._numbered, self._excluded = True, False, False
-            for mark in _ENDS if line.isascii() else _ALL_ENDS:
-                if mark in line:
-                    line = line.replace(mark, ".")  # noqa: PLW2901
+                if len(sentence) > _SHORT and self._counts(sentence, line_is):
+                    found.append(_located(sentence, at))
+                sentence, line_is = "", _NEW
+            if not line:
+                start += 1
+                continue
             parts = line.split(".")
             last = parts.pop()
             for part in parts:
-                text_now = self._text
-                if text_now:
-                    self._text = text_now + part
+                if sentence:
+                    sentence += part
                 else:
-                    self._text, self._at = part, start
-                if (len(self._text) > _SHORT or self._line_start or self._numbered) and (
-                    sentence := self._complete()
-                ):
-                    found = [*(found or ()), (self._position(), sentence)]
+                    sentence, at = part, start
+                if line_is < _PROSE:
+                    line_is = _kind_of(sentence, line_is)
+                if line_is != _OTHER and len(sentence) > _SHORT and self._comes_often(sentence):
+                    found.append(_located(sentence, at))
                 start += len(part) + 1
-                self._text = ""
-            if not self._text:
-                self._text, self._at = last[: _LONGEST + 1], start
-            elif len(self._text) <= _LONGEST:
-                self._text = (self._text + last)[: _LONGEST + 1]
+                sentence = ""
+            if not sentence:
+                sentence, at = last[: _LONGEST + 1], start
+            elif len(sentence) <= _LONGEST:
+                sentence = (sentence + last)[: _LONGEST + 1]
             start += len(last) + 1
-        return found
+        self._text, self._at, self._line_is = sentence, at, line_is
+        return found or None
 
-    def _position(self) -> int:
-        return self._at + len(self._text) - len(self._text.lstrip())
+    def _counts(self, sentence: str, line_is: int) -> bool:
+        """Whether the last sentence of a line has come for the `limit`th time."""
+        if line_is < _PROSE:
+            line_is = _kind_of(sentence, line_is)
+        return line_is != _OTHER and self._comes_often(sentence)
 
-    def _complete(self) -> str:
-        """The sentence, if it has come for the `limit`th time; notes what its line is."""
-        text = self._text
-        if self._line_start:
-            self._line_start = False
-            self._excluded = _OTHER_LINE.match(text) is not None
-            self._numbered = _NUMBER.fullmatch(text) is not None
-        elif self._numbered:  # "1." makes a list item if a blank follows
-            self._numbered = False
-            self._excluded = text[:1] in {" ", "\t"}
-        if self._excluded or not _SHORT < len(text) <= _LONGEST:
-            return ""
+    def _comes_often(self, text: str) -> bool:
+        """Whether a sentence has come for the `limit`th time."""
+        if len(text) > _LONGEST:
+            return False
         key = text.casefold().strip()
         if "  " in key or "\t" in key:
             key = " ".join(key.split())
         if len(key) <= _SHORT or 0 < key.count(" ") < _BLANKS:
-            return ""
+            return False
         digest = hash(key)
         recent = self._recent
-        seen = (recent.get(digest) or self._earlier.get(digest, 0)) + 1
-        recent[digest] = seen
+        seen = recent[digest] = (recent.get(digest) or self._earlier.get(digest, 0)) + 1
         if len(recent) >= _KEPT:
             self._earlier, self._recent = recent, {}
-        return " ".join(text.split()) if seen == self._limit else ""
+        return seen == self._limit
+
+
+def _kind_of(sentence: str, line_is: int) -> int:
+    """What a line is, of which this sentence is the first, or the second behind a number."""
+    if line_is == _NUMBERED:  # "1." makes a list item if a blank follows
+        return _OTHER if sentence[:1] in {" ", "\t"} else _PROSE
+    if _OTHER_LINE.match(sentence):
+        return _OTHER
+    return _NUMBERED if _NUMBER.fullmatch(sentence) else _PROSE
+
+
+def _located(sentence: str, at: int) -> tuple[int, str]:
+    return at + len(sentence) - len(sentence.lstrip()), " ".join(sentence.split())

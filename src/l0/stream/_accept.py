@@ -122,9 +122,12 @@ def _error_of(event: Event) -> BaseException:
 
 def _match(run: Run, attempt: Attempt, item: Any) -> Iterator[Event]:
     matcher = attempt.matcher
-    if matcher is None or _decided(matcher):
-        yield from _take(run, attempt, item)
-        return
+    if matcher is None or matcher.decided:
+        return _take(run, attempt, item)
+    return _matched(run, attempt, matcher, item)
+
+
+def _matched(run: Run, attempt: Attempt, matcher: OverlapMatcher, item: Any) -> Iterator[Event]:
     if isinstance(item, Event) and item.type is EventType.RESTART:
         yield from _withdrawn(run, attempt, item)
         return
@@ -174,11 +177,10 @@ def _settle(run: Run, attempt: Attempt) -> Iterator[Event]:
 
 def _take(run: Run, attempt: Attempt, item: Any) -> Iterator[Event]:
     if isinstance(item, str):
-        yield from _text(run, attempt, Event(EventType.TOKEN, item, run.state.content_length))
-    elif item.type is EventType.TOKEN:
-        yield from _text(run, attempt, item)
-    else:
-        yield from _other(run, attempt, item)
+        return _text(run, attempt, Event(EventType.TOKEN, item, run.state.content_length))
+    if item.type is EventType.TOKEN:
+        return _text(run, attempt, item)
+    return _other(run, attempt, item)
 
 
 def _text(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
@@ -192,6 +194,8 @@ def _text(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
         length = attempt.matcher.overlap_length if attempt.matcher is not None else 0
         run.tell(ResumeEndPayload(True, attempt.resumed_from, length))
     _append(run, attempt, text)
+    if run.batch.on:
+        run.batch.note(event, state.token_count - 1)
     if state.token_count >= attempt.due:
         attend(run, attempt, event, taps=False)
     yield from _hand(run, event)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
 
 import msgspec
 
-from l0.events import Clock, Event, State, Usage
+from l0.events import Clock, Event, Payload, State, Usage
 from l0.stream._overlap import OverlapMatcher
 from l0.stream._source import Source
 
@@ -44,6 +45,32 @@ def current_attempt() -> AttemptInfo | None:
     return _current.get()
 
 
+_caller: ContextVar[tuple[AttemptInfo | None, str] | None] = ContextVar("l0_caller", default=None)
+
+
+def enter_call(stream_id: str) -> Token[tuple[AttemptInfo | None, str] | None]:
+    """Runs begun in this context from now on were started in the call of this id."""
+    return _caller.set((_current.get(), stream_id))
+
+
+@contextmanager
+def started_in(stream_id: str) -> Iterator[None]:
+    """Runs begun in this block were started in the call of this id; for blocks without `yield`."""
+    token = enter_call(stream_id)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
+
+
+def parent_id() -> str | None:
+    """The id of the run or call that a run begun now is part of: the innermost one."""
+    attempt, caller = _current.get(), _caller.get()
+    if caller is not None and caller[0] is attempt:  # no attempt was entered since
+        return caller[1]
+    return attempt.stream_id if attempt is not None else None
+
+
 class _Nothing:
     """No chunk is of this class."""
 
@@ -64,14 +91,17 @@ class Attempt:
     chars_from = 0
     position: Any = None  # of the response that the provider goes on with
     adapter: Any = None
-    due: float = 0  # the token count at which there is something to do besides handing it over
-    next_check: float = 0  # the token count at which the next check is due
+    due = 0  # the token count at which there is something to do besides handing it over
+    next_check = 0  # the token count at which the next check is due
     engine: Any = None
     gaps = False  # a rule judges how long the upstream is waited for
     drift: Any = None
-    next_guardrails: float = 0
-    next_drift: float = 0
-    next_checkpoint: float = 0
+    quiet: tuple[dict[int, tuple[int, str]], list[Payload]] | None = (
+        None  # what is told of rules that find nothing
+    )
+    next_guardrails = 0
+    next_drift = 0
+    next_checkpoint = 0
     fed_guardrails = 0  # how many parts of the text each check has seen
     fed_drift = 0
     matcher: OverlapMatcher | None = None

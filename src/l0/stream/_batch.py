@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l0.events import EventBus, TimerHandle, TokensPayload
+from l0.events import Event, EventBus, TimerHandle, TokenNote, TokensPayload
 
 SIZE = 64
 SECONDS = 0.05
@@ -11,13 +11,14 @@ SECONDS = 0.05
 class TokenBatch:
     """Gathers tokens while somebody listens to TOKENS; `on` says whether anybody does."""
 
-    __slots__ = ("_bus", "_marks", "_start", "_texts", "_timer", "_times", "on")
+    __slots__ = ("_bus", "_marks", "_notes", "_start", "_texts", "_timer", "_times", "on")
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
         self._texts: list[str] = []
         self._times: list[float] = []
         self._marks: list[int] = []
+        self._notes: list[TokenNote] = []
         self._start = 0
         self._timer: TimerHandle | None = None
         self.on = bus.wants(TokensPayload.type)
@@ -37,6 +38,11 @@ class TokenBatch:
         texts.append(text)
         self._times.append(now)
 
+    def note(self, event: Event, index: int) -> None:
+        """What comes with the `index`-th token beside its text; told before the token is added."""
+        if event.data is not None or event.timestamp is not None:
+            self._notes.append(TokenNote(index, event.data, event.timestamp))
+
     def mark(self) -> None:
         """A checkpoint lies behind the last token."""
         if self._texts:
@@ -51,6 +57,13 @@ class TokenBatch:
             us = self._bus.us
             since = us(self._times[0])
             offsets = [us(now) - since for now in self._times]
-            payload = TokensPayload(self._start, self._texts, offsets, self._marks)
+            notes = self._notes and self._notes_until(self._start + len(self._texts))
+            payload = TokensPayload(self._start, self._texts, offsets, self._marks, notes)
             self._texts, self._times, self._marks = [], [], []
             self._bus.emit(payload, since / 1000)
+
+    def _notes_until(self, end: int) -> list[TokenNote]:
+        """The notes of the tokens before this one; the others wait for theirs."""
+        notes = [note for note in self._notes if note.index < end]
+        self._notes = [note for note in self._notes if note.index >= end]
+        return notes

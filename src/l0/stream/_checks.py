@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,22 +14,16 @@ from l0.events import (
     DriftCheckSkippedPayload,
     DriftCheckStartPayload,
     Event,
-    GuardrailCallbackEndPayload,
-    GuardrailCallbackStartPayload,
-    GuardrailPhaseEndPayload,
-    GuardrailPhaseStartPayload,
-    GuardrailRuleEndPayload,
-    GuardrailRuleResultPayload,
-    GuardrailRuleStartPayload,
     GuardrailViolation,
-    Payload,
     Severity,
 )
 from l0.guardrails import DriftConfig, DriftDetector, DriftResult, GuardrailEngine
 from l0.stream._attempt import Attempt
+from l0.stream._rule_events import detailed, report, watched
 from l0.stream._session import Run
-from l0.stream._watchdog import INF
 
+NEVER = sys.maxsize  # a token count that none reaches; whole, as the loop compares whole numbers
+_NO_DRIFT = DriftResult(detected=False, confidence=0.0)
 _SHORTEST = 20  # characters; less than that has no drift to speak of
 
 
@@ -38,31 +33,35 @@ def start_checks(run: Run, attempt: Attempt) -> None:
     attempt.engine = GuardrailEngine(options.guardrails) if options.guardrails else None
     attempt.gaps = attempt.engine is not None and attempt.engine.wants_gaps
     attempt.drift = _detector(options.drift)
-    restart_checks(run, attempt)
+    _prime(run, attempt)
 
 
 def restart_checks(run: Run, attempt: Attempt) -> None:
     """Begin anew on the text that stands now, as after a restatement."""
+    if attempt.engine is not None:
+        attempt.engine.reset()
+    if attempt.drift is not None:
+        attempt.drift = attempt.drift.fresh()
+    _prime(run, attempt)
+
+
+def _prime(run: Run, attempt: Attempt) -> None:
     state, every = run.state, run.options.check_intervals
     assert every is not None
     count, kept = state.token_count, len(state._parts)
     attempt.fed_guardrails = attempt.fed_drift = kept
-    if attempt.engine is not None:
-        attempt.engine.reset()
-        if kept:
-            attempt.engine.prime(state.content, known=state.violations)
-    if attempt.drift is not None:
-        attempt.drift = attempt.drift.fresh()
-        if kept:
-            attempt.drift.prime(state.content)
+    if kept and attempt.engine is not None:
+        attempt.engine.prime(state.content, known=state.violations)
+    if kept and attempt.drift is not None:
+        attempt.drift.prime(state.content)
 
-    def first(interval: int, wanted: object) -> float:
-        return count + interval if interval and wanted else INF
+    def first(interval: int, wanted: object) -> int:
+        return count + interval if interval and wanted else NEVER
 
     attempt.next_guardrails = first(every.guardrails, attempt.engine)
     attempt.next_drift = first(every.drift, attempt.drift)
     attempt.next_checkpoint = first(every.checkpoint, run.options.continuation)
-    _plan_next(attempt)
+    attempt.next_check = min(attempt.next_guardrails, attempt.next_drift, attempt.next_checkpoint)
     attempt.due = 0  # the next token is attended to, whatever follows
 
 
@@ -76,10 +75,11 @@ def _detector(given: Any) -> DriftDetector | None:
 
 def attend(run: Run, attempt: Attempt, event: Event, *, taps: bool = True) -> None:
     """Do what is due at a token: batch, checks, callbacks; raises what fails the attempt."""
-    text, count = event.text, run.state.token_count
+    text, state = event.text, run.state
+    count = state._base + len(state._parts)
     assert text is not None
     if attempt.first_token is None or attempt.gaps or run.batch.on:
-        waiting_since = run.state._last_mono  # when the loop came back for more
+        waiting_since = state._last_mono  # when the loop came back for more
         now = run.stamp()
         if attempt.first_token is None:
             run.first_token(now)
@@ -87,38 +87,41 @@ def attend(run: Run, attempt: Attempt, event: Event, *, taps: bool = True) -> No
             attempt.engine.gap(now - waiting_since, event.start)
         if run.batch.on:
             run.batch.add(text, now, count - 1)
-    if run.options.token_events:
+    if run.per_token and run.options.token_events:
         run.tell_token(text, count - 1)
     if count >= attempt.next_check:
-        _check(run, attempt, len(text))
+        _check(run, attempt, count, len(text))
     every_token = run.batch.on or run.per_token or attempt.gaps
     attempt.due = 0 if every_token else attempt.next_check
     if taps and run.per_token:
         run.handed(event)
 
 
-def _check(run: Run, attempt: Attempt, size: int) -> None:
-    count, every = run.state.token_count, run.options.check_intervals
+def _check(run: Run, attempt: Attempt, count: int, size: int) -> None:
+    every = run.options.check_intervals
     assert every is not None
     run.unshown += size  # if a check raises, the token that triggered it is not handed over
-    if count >= attempt.next_guardrails:
-        attempt.next_guardrails = count + every.guardrails
+    rules_at, drift_at, mark_at = (
+        attempt.next_guardrails,
+        attempt.next_drift,
+        attempt.next_checkpoint,
+    )
+    if count >= rules_at:
+        attempt.next_guardrails = rules_at = count + every.guardrails
         guardrails(run, attempt, "streaming")
-    if count >= attempt.next_drift:
-        attempt.next_drift = count + every.drift
+    if count >= drift_at:
+        attempt.next_drift = drift_at = count + every.drift
         drift(run, attempt)
-    if count >= attempt.next_checkpoint:
-        attempt.next_checkpoint = count + every.checkpoint
+    if count >= mark_at:
+        attempt.next_checkpoint = mark_at = count + every.checkpoint
         if attempt.engine is None or not attempt.engine.has_errors:
             run.state.mark_checkpoint()
-            run.batch.mark()
-            _interval_checkpoint(run)
-    _plan_next(attempt)
+            if run.batch.on:
+                run.batch.mark()
+            if run.bus.active or run.callbacks.on_checkpoint is not None:
+                _interval_checkpoint(run)
+    attempt.next_check = min(rules_at, drift_at, mark_at)
     run.unshown -= size
-
-
-def _plan_next(attempt: Attempt) -> None:
-    attempt.next_check = min(attempt.next_guardrails, attempt.next_drift, attempt.next_checkpoint)
 
 
 def _interval_checkpoint(run: Run) -> None:
@@ -138,18 +141,27 @@ def guardrails(run: Run, attempt: Attempt, phase: str) -> None:
     engine, state = attempt.engine, run.state
     if engine is None:
         return
+    told = run.bus.detailed
+    if phase == "streaming" and state.content_length < engine.wanted_at:  # mostly, for most rules
+        if told:
+            watched(run, attempt, None)
+        return
     parts = state._parts
     text = "".join(parts[attempt.fed_guardrails :])
     attempt.fed_guardrails = len(parts)
     final = phase == "completion"
-    if run.bus.detailed:
-        found = _detailed(run, engine, text, phase, final=final)
+    if told and phase == "streaming":
+        found = watched(run, attempt, text)
+    elif told:
+        found = detailed(run, engine, text, phase, final=final)
     else:
         found = engine.feed(text, state)
         if final:
             found = [*found, *engine.finish(state)]
         if found:
-            _report(run, engine, found, phase)
+            report(run, engine, found, phase)
+    if not found and not final:
+        return  # for the most part
     verdict = engine.acts(found)
     if verdict == "halt":
         raise FatalGuardrailError(_message(engine.violations), violations=engine.violations)
@@ -163,92 +175,6 @@ def _message(violations: Iterable[GuardrailViolation]) -> str:
     more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
     where = "" if first.position is None else f" at character {first.position}"
     return f"guardrail {first.rule}: {first.message}{where}{more}"
-
-
-def _detailed(run: Run, engine: Any, text: str, phase: str, *, final: bool) -> list[Any]:
-    """As the plain check, telling of each rule."""
-    state, monotonic = run.state, run.clock.monotonic
-    began = since = monotonic()
-    rules, bus = len(engine.rules), run.bus
-    quiet: list[Payload] = []  # told together, as long as nothing is found
-    told = quiet.append if phase != "checkpoint" else run.tell
-    told(GuardrailPhaseStartPayload(phase, rules, state.token_count, state.content_length))
-    found: list[GuardrailViolation] = []
-    rest: dict[int, list[GuardrailViolation]] = {}  # told with what finishing finds
-    if final and text:
-        rest = {index: new for index, _, new in engine.feed_each(text, state) if new}
-    for index, rule, new in engine.finish_each(state) if final else engine.feed_each(text, state):
-        name = rule.name
-        if rest:
-            new = [*rest.get(index, ()), *new]  # noqa: PLW2901
-        now = monotonic()
-        if not new:
-            told(GuardrailRuleStartPayload(index, name))
-            told(GuardrailRuleResultPayload(index, name, True, []))
-            told(GuardrailRuleEndPayload(index, name, True, (now - since) * 1000))
-        else:
-            if quiet:
-                run.batch.flush()
-                bus.emit_all(quiet)
-                quiet.clear()
-            told = run.tell
-            found.extend(new)
-            _tell_rule(run, index, name, new, since)
-        since = now
-    if quiet:
-        took = (monotonic() - began) * 1000
-        quiet.append(GuardrailPhaseEndPayload(phase, True, 0, False, False, took))
-        bus.emit_all(quiet)
-    else:
-        _phase_end(run, engine, found, phase, began)
-    return found
-
-
-def _report(run: Run, engine: Any, found: list[GuardrailViolation], phase: str) -> None:
-    """Tell of a check that found something, rule by rule."""
-    state, began = run.state, run.clock.monotonic()
-    names = [rule.name for rule in engine.rules]
-    run.tell(GuardrailPhaseStartPayload(phase, len(names), state.token_count, state.content_length))
-    for name in dict.fromkeys(v.rule for v in found):
-        index = names.index(name) if name in names else -1
-        _tell_rule(run, index, name, [v for v in found if v.rule == name], began)
-    _phase_end(run, engine, found, phase, began)
-
-
-def _tell_rule(
-    run: Run, index: int, name: str, new: list[GuardrailViolation], since: float
-) -> None:
-    run.tell(GuardrailRuleStartPayload(index, name))
-    run.tell(GuardrailRuleResultPayload(index, name, not new, list(new)))
-    callback = run.callbacks.on_violation
-    for violation in new if callback is not None else ():
-        _tell_callback(run, callback, name, violation)
-    run.tell(GuardrailRuleEndPayload(index, name, not new, run.since(since)))
-
-
-def _tell_callback(run: Run, callback: Any, rule: str, violation: GuardrailViolation) -> None:
-    began, ident = run.clock.monotonic(), getattr(callback, "__name__", type(callback).__name__)
-    run.tell(GuardrailCallbackStartPayload(rule, ident))
-
-    def ended(error: Exception | None) -> None:
-        text = None if error is None else str(error)
-        run.tell(GuardrailCallbackEndPayload(rule, ident, run.since(began), text))
-
-    run.bus.call(callback, violation, done=ended)
-
-
-def _phase_end(run: Run, engine: Any, found: list[Any], phase: str, began: float) -> None:
-    verdict = engine.acts(found)
-    run.tell(
-        GuardrailPhaseEndPayload(
-            phase,
-            not found,
-            len(found),
-            verdict == "fail",
-            verdict in {"stop", "halt"},
-            run.since(began),
-        )
-    )
 
 
 # --- drift ----------------------------------------------------------------------------------
@@ -266,19 +192,25 @@ def drift(run: Run, attempt: Attempt, *, final: bool = False) -> None:
             reason = "too_short" if new else "no_new_text"
             run.tell(DriftCheckSkippedPayload(reason, state.token_count))
         return
-    text = "".join(parts[attempt.fed_drift :])
-    attempt.fed_drift = len(parts)
-    began = run.clock.monotonic()
+    wanted = final or state.content_length >= detector.wanted_at
+    if not wanted and not told:
+        return
+    began = run.clock.monotonic() if bus.active else 0.0
     start = DriftCheckStartPayload(state.token_count, state.content_length) if told else None
-    result = detector.feed(text)
+    result = _NO_DRIFT
+    if wanted:
+        text = "".join(parts[attempt.fed_drift :])
+        attempt.fed_drift = len(parts)
+        result = detector.feed(text)
     if final:
         result = _both(result, detector.finish())
     config = detector.config
     if not result.detected:
         if start is not None:
-            metrics, took = dict(detector.metrics), run.since(began)
+            now, metrics = run.clock.monotonic(), detector.metrics
             nothing = DriftCheckResultPayload(False, 0.0, [], metrics, config.threshold)
-            bus.emit_all([start, nothing, DriftCheckEndPayload(False, took)])
+            end = DriftCheckEndPayload(False, (now - began) * 1000)
+            bus.emit_all((start, nothing, end), bus.us(now) / 1000)
         return
     run.tell(start or DriftCheckStartPayload(state.token_count, state.content_length))
     run.tell(

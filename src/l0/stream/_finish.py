@@ -19,6 +19,7 @@ from l0.events import (
     StreamFinishedPayload,
 )
 from l0.guardrails import is_zero_output
+from l0.monitoring._metrics import add_run
 from l0.stream._attempt import Attempt
 from l0.stream._checks import drift, guardrails
 from l0.stream._recording import stop_recording
@@ -159,6 +160,7 @@ async def tell_end(
     if bus.active:
         run.tell(summarize(run, outcome, error))
     run.outcome = outcome
+    add_run(state, run.errors, outcome)
     run.tell(SessionEndPayload(outcome, duration))
     if outcome == "completed":
         run.tell(

@@ -235,9 +235,9 @@ def _replace(run: Run, attempt: Attempt, text: str) -> Iterator[Event]:
     falls_away = kept < state.content_length
     if falls_away:
         restart = run.cut(kept, "interceptor")
-        tell_finished(run, attempt)  # a restart forgets how the source ended
         if restart is not None:
             yield restart
+        tell_finished(run, attempt)  # a restart forgets how the source ended
     if len(text) > kept:
         yield from take_text(run, attempt, text[kept:])
     for event in others if falls_away else ():

@@ -20,7 +20,7 @@ from l0.stream._attempt import Attempt, AttemptInfo
 from l0.stream._checks import start_checks
 from l0.stream._interceptors import ask_before
 from l0.stream._overlap import OverlapMatcher
-from l0.stream._recording import start_recording
+from l0.stream._recording import start_monitoring, start_recording
 from l0.stream._session import Run
 from l0.stream._source import Source, open_source, positional
 from l0.stream._watchdog import INF
@@ -31,6 +31,8 @@ async def begin(run: Run) -> None:
     run.started, run.began = True, run.clock.monotonic()
     try:
         start_recording(run)
+        if run.options.monitoring is not None:
+            start_monitoring(run)
     except Exception as error:  # no store, no story: nothing has been told, nothing is opened
         run.ended, run.outcome, run.error = True, "failed", error
         raise
@@ -63,6 +65,9 @@ async def open_attempt(run: Run) -> Attempt:
         attempt.position = position = resume.position
         if position is not None:
             attempt.tokens_from, attempt.chars_from = position.tokens_from, position.chars_from
+            attempt.tool_calls = list(position.tool_calls)
+            attempt.delivered_data = position.delivered_data
+            attempt.delivered_messages = position.delivered_messages
         elif options.continuation.deduplicate:
             attempt.matcher = OverlapMatcher(state.content, options.continuation)
     attempt.raw = [] if options.keep_raw else None
@@ -141,13 +146,14 @@ def _bind(run: Run, attempt: Attempt, hint: Any, connect_ms: float) -> None:
     def ready(adapter: Any, how: str) -> None:
         if position is None:
             given = run.options.adapter_options if hint is run.options.adapter else None
-            items, attempt.decoder = bind(adapter, stream, given)
+            items, attempt.decoder = bind(adapter, stream, given, fallback=run.is_fallback)
         else:
             items, attempt.decoder = stream, position.decoder_again()
         attempt.adapter = adapter
         if items is not stream:
             source.read(items)  # the adapter wraps the stream in a generator of its own
-        attempt.feed = _keeping(attempt) if attempt.raw is not None else attempt.decoder.feed
+        feed = attempt.decoder.feed if position is None else position.feed
+        attempt.feed = feed if attempt.raw is None else _keeping(attempt.raw, feed)
         if type(adapter) is PassthroughAdapter and attempt.raw is None:
             attempt.direct = str
         if not run.bus.active:
@@ -162,17 +168,17 @@ def _bind(run: Run, attempt: Attempt, hint: Any, connect_ms: float) -> None:
         ready(*select_by_chunk(chunk))
         return attempt.feed(chunk)
 
-    chosen = select_adapter(stream, hint) if position is None else (position.adapter, "hint")
+    if position is None:
+        chosen = select_adapter(stream, hint, fallback=run.is_fallback)
+    else:
+        chosen = position.adapter, "hint"
     if chosen is None:
         attempt.feed = first
     else:
         ready(*chosen)
 
 
-def _keeping(attempt: Attempt) -> Any:
-    raw, feed = attempt.raw, attempt.decoder.feed
-    assert raw is not None
-
+def _keeping(raw: list[Any], feed: Any) -> Any:
     def keep(chunk: Any) -> Any:
         raw.append(chunk)
         return feed(chunk)

@@ -6,9 +6,14 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, Self
 
 from l0.events import Clock
+from l0.events._redact import as_redactor
+from l0.events._store import check_id, is_store
+from l0.guardrails import DriftConfig, DriftDetector
+from l0.monitoring import MonitoringConfig
 from l0.stream._callbacks import CALLBACK_KEYWORDS, Callbacks
 from l0.stream._continuation import ContinuationConfig
 from l0.stream._retry import Retry
@@ -17,6 +22,8 @@ from l0.stream._timeout import NO_TIMEOUT, Timeout
 Factory = Callable[..., Any]
 
 _HOOKS = ("before", "after", "error")  # what an interceptor may have
+_FLAGS = ("detect_zero_output", "buffer_tool_calls", "token_events", "keep_raw")
+_STREAMS = ("__aiter__", "__await__", "__aenter__", "__iter__")  # what is used once, as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class Options:
     meta: Mapping[str, Any] | None = None
     event_store: Any = None
     redact: Any = True
+    monitoring: Any = None
     token_events: bool = False
     keep_raw: bool = False
     callbacks: Callbacks = field(default_factory=Callbacks)
@@ -92,6 +100,7 @@ class Options:
         put("interceptors", _sequence("interceptors", self.interceptors))
         put("retry", _retry(self.retry))
         put("continuation", _continuation(self.continuation))
+        put("monitoring", _monitoring(self.monitoring))
         put("timeout", _instance("timeout", self.timeout, Timeout, NO_TIMEOUT))
         put(
             "check_intervals",
@@ -105,10 +114,9 @@ class Options:
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise TypeError(f"{name} is a function to call; {value!r} is not callable")
+        _check_values(self)
         for index, each in enumerate(self.interceptors):
-            if not any(
-                callable(getattr(each, hook, None)) for hook in ("before", "after", "error")
-            ):
+            if not any(callable(getattr(each, hook, None)) for hook in _HOOKS):
                 raise TypeError(
                     f"interceptors[{index}] is {each!r}; give objects with a method before, after "
                     "or error, such as timing_interceptor()"
@@ -166,6 +174,36 @@ def _unknown(name: str) -> str:
     return f"unknown option {name!r}{hint}"
 
 
+def _check_values(options: Options) -> None:
+    """What would fail late, or never, and then do something else than was meant."""
+    for name in _FLAGS:
+        value = getattr(options, name)
+        if value is not True and value is not False:
+            raise TypeError(f"{name} is True or False; not {value!r}")
+    drift, meta, stream_id = options.drift, options.meta, options.stream_id
+    if drift is not None and not isinstance(drift, bool | DriftConfig | DriftDetector):
+        raise TypeError(f"drift is True, False, a DriftConfig or a DriftDetector; not {drift!r}")
+    if meta is not None and not isinstance(meta, Mapping):
+        raise TypeError(f"meta is a mapping, such as {{'request_id': 'r-1'}}; not {meta!r}")
+    if stream_id is not None:
+        check_id(stream_id)
+    if options.redact is not True:
+        as_redactor(options.redact)
+    store = options.event_store
+    if not (
+        store is None or store is False or isinstance(store, str | PathLike) or is_store(store)
+    ):
+        raise TypeError(
+            'event_store is a store of l0.events, or a URL such as "sqlite:///runs.db"; '
+            f"not {store!r}"
+        )
+    for index, each in enumerate(options.fallbacks):
+        if not callable(each) and not any(hasattr(each, name) for name in _STREAMS):
+            raise TypeError(
+                f"fallbacks[{index}] is {each!r}; give functions that open a stream, as for stream="
+            )
+
+
 def _putter(options: Options) -> Callable[[str, Any], None]:
     return lambda name, value: object.__setattr__(options, name, value)
 
@@ -198,6 +236,16 @@ def _continuation(value: Any) -> ContinuationConfig | None:
     if isinstance(value, ContinuationConfig):
         return value if value.enabled else None
     raise TypeError(f"continuation is True, False or a ContinuationConfig; not {value!r}")
+
+
+def _monitoring(value: Any) -> MonitoringConfig | None:
+    if value is None or value is False:
+        return None
+    if value is True:
+        return MonitoringConfig()
+    if isinstance(value, MonitoringConfig):
+        return value if value.enabled else None
+    raise TypeError(f"monitoring is True, False or a MonitoringConfig; not {value!r}")
 
 
 def _instance(name: str, value: Any, cls: type, default: Any) -> Any:

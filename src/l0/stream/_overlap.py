@@ -175,6 +175,11 @@ class OverlapMatcher:
         """The source's text that is held back now."""
         return "".join([said for item in self._held if (said := _text(item))])
 
+    @property
+    def withheld_tokens(self) -> int:
+        """How many tokens that text came in."""
+        return sum(_text(item) is not None for item in self._held)
+
     def _settle(self, *, ended: bool) -> list[Any]:
         """Decide between the readings and release what follows the overlap."""
         text = self.withheld

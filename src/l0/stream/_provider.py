@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from l0.adapters import ACTIVITY
+from l0.adapters._values import known_count
 from l0.errors import Classification, ErrorCategory, StreamTimeoutError
-from l0.events import UsagePayload
+from l0.events import Event, UsagePayload
 from l0.stream._attempt import Attempt
 from l0.stream._session import Run
 from l0.stream._usage import usage_of
@@ -32,12 +34,22 @@ class Position:
     tokens_from: int  # where the response's text begins
     chars_from: int
     usage: UsagePayload | None  # of what came, to be told if the response is not gone on with
+    tool_calls: list[Event]
+    delivered_data: bool
+    delivered_messages: bool
 
     def decoder_again(self) -> Any:
         """The decoder, for more of the same: that its stream has ended is no longer true."""
         if getattr(self.decoder, "_ended", False):
             self.decoder._ended = False
         return self.decoder
+
+    def feed(self, chunk: Any) -> Any:
+        """As the decoder does, but for events that were seen: some servers send them again."""
+        number = known_count(chunk, "sequence_number")
+        if number is not None and number <= self.starting_after:
+            return ACTIVITY
+        return self.decoder.feed(chunk)
 
 
 def position_after(
@@ -71,6 +83,9 @@ def position_after(
         attempt.tokens_from,
         attempt.chars_from,
         usage_of(run, attempt),
+        attempt.tool_calls,
+        attempt.delivered_data,
+        attempt.delivered_messages,
     )
 
 

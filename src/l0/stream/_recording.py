@@ -1,8 +1,9 @@
-"""A run's events into a store: started with it, flushed before its end is reported."""
+"""A run's events into a store and its telemetry: started with it, complete before its end."""
 
 from __future__ import annotations
 
 from l0.events import EventRecorder, get_default_store
+from l0.monitoring import Monitor
 from l0.stream._session import Run
 
 
@@ -15,6 +16,13 @@ def start_recording(run: Run) -> None:
         return
     run.recorder = EventRecorder(store, redact=run.options.redact)
     run.recorder.attach(run.bus)
+
+
+def start_monitoring(run: Run) -> None:
+    """Attach a monitor of its own for `monitoring=`."""
+    config = run.options.monitoring
+    run.monitor = Monitor(config.replace(redact=run.options.redact))
+    run.bus.subscribe(run.monitor)
 
 
 async def stop_recording(run: Run) -> None:

@@ -128,12 +128,13 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
     if attempt is not None:
         close_sections(run, attempt, success=False)
         goes_on = resumable(run, attempt, found)
-        if goes_on:
+        if goes_on or position is not None:
             checkpoint_at_failure(run, attempt)
         if refused(attempt, found):  # so it is asked anew, as after the failure that led here
-            goes_on, judged = True, attempt.position.found
+            judged = attempt.position.found
+            goes_on = resumable(run, attempt, judged)
             _tell_lost(run, attempt.position)
-        if position is not None and not (goes_on and _all_is_good(run)):
+        if position is not None and not _all_is_good(run):
             _tell_lost(run, position)
             position = None
         run.attempt = None
@@ -142,6 +143,7 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
     plan.resumable, plan.found = goes_on, found
     if plan.action == "retry":
         plan.position = position
+        plan.resumable = goes_on or position is not None
     elif position is not None:
         _tell_lost(run, position)
     _tell_error(run, failure, plan)

@@ -88,7 +88,4 @@ def cut_to(run: Run, resume: Resume | None, reason: str) -> Event | None:
     if resume.position is None:
         return run.cut(len(resume.checkpoint), reason)
     # Nothing falls away: what came beside the text belongs to the response that goes on.
-    other, run.delivered_other = run.delivered_other, False
-    restart = run.cut(run.state.content_length, reason)
-    run.delivered_other = other
-    return restart
+    return run.cut(run.state.content_length, reason, continues=True)

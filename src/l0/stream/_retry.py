@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -202,6 +203,23 @@ class Retry:
         """For short-lived workers: small delays."""
         delays = ErrorTypeDelays(runtime_killed=2.0, timeout=1.5)
         return cls(base_delay=0.5, max_delay=5.0, error_type_delays=delays)
+
+
+def _with_strategy(init: Callable[..., None]) -> Callable[..., None]:
+    """`Retry(strategy=...)`, as `backoff` is called elsewhere."""
+
+    @functools.wraps(init)
+    def build(self: Retry, *args: Any, **fields: Any) -> None:
+        if "strategy" in fields:
+            if "backoff" in fields:
+                raise TypeError("strategy is another name of backoff, which is given too")
+            fields["backoff"] = fields.pop("strategy")
+        init(self, *args, **fields)
+
+    return build
+
+
+Retry.__init__ = _with_strategy(Retry.__init__)  # type: ignore[method-assign]
 
 
 def check_seconds(name: str, value: Any) -> None:

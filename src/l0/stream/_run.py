@@ -20,7 +20,8 @@ def run(stream: Any = None, /, **options: Any) -> Stream:
         **options: fields of `Options`: `fallbacks` (factories to try in order), `guardrails`,
             `drift`, `retry` (`Retry`, False for none), `timeout` (`Timeout`), `check_intervals`,
             `continuation` (True: go on from the last good token), `deliver` ("live" or
-            "validated"), `meta`, `event_store`, `on_event`, and every callback (`on_token`,
+            "validated"), `meta`, `event_store`, `monitoring` (True: `stream.telemetry` at the end),
+            `on_event`, and every callback (`on_token`,
             `on_retry`, …).
 
     Raises:

@@ -34,12 +34,13 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                     yield restart
                 attempt = await open_attempt(run)
                 gap = watch.gap
-                feed, direct, plain = attempt.feed, attempt.direct, attempt.plain
+                feed, direct = attempt.feed, attempt.direct
+                inline = str if attempt.plain else None  # what takes the short way
                 length, count = state.content_length, state.token_count
                 async for chunk in attempt.source.items:  # type: ignore[union-attr]
                     watch.task = None
                     out = chunk if chunk.__class__ is direct else feed(chunk)
-                    if out.__class__ is str and plain and out:  # the common case, in line
+                    if out.__class__ is inline and out:  # the common case, in line
                         event = Event(token, out, length)
                         parts.append(out)
                         state.content_length = length = length + len(out)
@@ -67,7 +68,8 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                             watch.deadline = now + gap
                             if count != before:
                                 state._last_mono = now
-                        feed, direct, plain = attempt.feed, attempt.direct, attempt.plain
+                        feed, direct = attempt.feed, attempt.direct
+                        inline = str if attempt.plain else None
                         length = state.content_length
                     if watch.why is not None:
                         raise watch.verdict()

@@ -21,8 +21,8 @@ def close_sections(run: Run, attempt: Attempt, *, success: bool) -> None:
     resumed_from = attempt.resumed_from or 0
     if attempt.dedup_open and matcher is not None:
         attempt.dedup_open = False
-        since = run.since(attempt.matching_since)
-        run.tell(DeduplicationEndPayload(0, "", matcher.withheld_chars, "end", since))
+        since, lost = run.since(attempt.matching_since), matcher.withheld_tokens
+        run.tell(DeduplicationEndPayload(0, "", matcher.withheld_chars, "end", since, lost))
     if attempt.finalizing is not None:
         run.tell(FinalizationEndPayload(success, run.since(attempt.finalizing)))
         attempt.finalizing = None

@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from l0.events import (
     SYSTEM_CLOCK,
     Event,
@@ -22,7 +24,8 @@ from l0.events import (
     fold,
 )
 from l0.events._fold import FOLDS
-from l0.stream._attempt import Attempt, current_attempt
+from l0.monitoring import Monitor
+from l0.stream._attempt import Attempt, parent_id
 from l0.stream._batch import TokenBatch
 from l0.stream._decide import Ledger
 from l0.stream._options import Options
@@ -36,6 +39,7 @@ class Run:
     """One use of `run`: all that is remembered of it; defaults stand on the class."""
 
     recorder: Any = None
+    monitor: Monitor | None = None
     attempts = 0  # over the whole run
     attempt: Attempt | None = None
     started = False
@@ -112,6 +116,7 @@ class Run:
         """A token came now, by the monotonic clock."""
         now: float = self.clock.monotonic()
         self.state._last_mono = now
+        self.state._exact_mono = now if self.batch.on else None
         return now
 
     def _held_since(self) -> float | None:
@@ -135,16 +140,17 @@ class Run:
         if self.bus.active:
             self.bus.emit(TokenPayload(text, index))
 
-    def cut(self, kept_chars: int, reason: str) -> Event | None:
+    def cut(self, kept_chars: int, reason: str, *, continues: bool = False) -> Event | None:
         """Only the first `kept_chars` characters still stand; gives the consumer's restart event.
 
-        None: nothing that was handed over falls away, so the consumer need not know.
+        None: nothing that was handed over falls away, so the consumer need not know. With
+        `continues` what came beside the text stands, too.
         """
         state = self.state
         standing, falls = _first(state._parts, kept_chars), state.content_length > kept_chars
         shown = state.content_length - self.unshown
         live = not self.validated
-        delivered = live and (shown > kept_chars or self.delivered_other)
+        delivered = live and not continues and (shown > kept_chars or self.delivered_other)
         self.tell(
             RestartPayload(
                 kept_chars,
@@ -154,8 +160,11 @@ class Run:
                 state.attempt,
                 state.fallback_index,
                 delivered,
+                continues,
             )
         )
+        if continues:
+            return None
         if falls:  # the state keeps what stands as one piece; here its tokens are told apart
             state._parts[:] = standing
             state._joined_parts, state._base = len(standing), 0
@@ -246,8 +255,7 @@ class Run:
             "buffer_tool_calls": options.buffer_tool_calls,
             "library_version": __version__,
         }
-        parent = current_attempt()  # of a run whose source this one is, or is part of
-        return SessionStartPayload(described, parent_id=parent.stream_id if parent else None)
+        return SessionStartPayload(described, parent_id=parent_id())
 
 
 def _first(parts: list[str], kept_chars: int) -> list[str]:
@@ -269,7 +277,7 @@ def _still_standing(held: list[Event], kept_chars: int) -> list[Event]:
             continue
         text = event.text[: max(0, kept_chars - event.start)]
         if text:
-            standing.append(Event(EventType.TOKEN, text, event.start, event.data))
+            standing.append(msgspec.structs.replace(event, text=text))
     return standing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from types import AsyncGeneratorType
+from types import AsyncGeneratorType, FunctionType
 from typing import Any
 
 from l0.errors import InvalidStreamError
@@ -127,9 +127,9 @@ def _refusal(made: Any) -> InvalidStreamError:
 
 def positional(factory: Callable[..., Any]) -> bool:
     """Whether a factory wants the AttemptInfo: it has a required positional parameter."""
-    code, default = getattr(factory, "__code__", None), getattr(factory, "__defaults__", None)
-    if code is not None:  # a plain function or lambda: no need to build its signature
-        return bool(code.co_argcount > len(default or ()))
+    if type(factory) is FunctionType and "__wrapped__" not in factory.__dict__:
+        # a plain function or lambda: no need to build its signature
+        return factory.__code__.co_argcount > len(factory.__defaults__ or ())
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):

@@ -11,7 +11,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from l0.errors import ErrorContext, FeatureNotEnabledError, StreamAbortedError
-from l0.events import Event, EventType, RuntimeState, SessionSummary, State, ToolCall, Usage
+from l0.events import (
+    Event,
+    EventType,
+    RuntimeState,
+    SessionSummary,
+    State,
+    StateMachine,
+    ToolCall,
+    Usage,
+)
+from l0.monitoring import Telemetry
 from l0.stream._finish import summarize, tell_aborted
 from l0.stream._open import running_in
 from l0.stream._options import Options
@@ -41,6 +51,7 @@ class Stream:
         self._lock = threading.Lock()
         self._abort_asked = False
         self._abort_error: StreamAbortedError | None = None
+        self._machine: StateMachine | None = None
 
     # --- using it ---
 
@@ -218,6 +229,15 @@ class Stream:
         return self._run.state.phase
 
     @property
+    def machine(self) -> StateMachine:
+        """Follows the run's phases from the first look at it: their history, and who is told."""
+        if self._machine is None:
+            state = self._run.state
+            self._machine = StateMachine(state.phase)
+            state._on_phase = self._machine.transition
+        return self._machine
+
+    @property
     def outcome(self) -> str | None:
         """completed, failed, aborted or cancelled; None while the run goes on."""
         return self._run.outcome
@@ -231,6 +251,12 @@ class Stream:
     def stream(self) -> Self:
         """The stream itself: `result` and `result.stream` are the same thing."""
         return self
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """What `monitoring=` gathered so far; None without it, or if sampling left the run out."""
+        monitor = self._run.monitor
+        return None if monitor is None else monitor.get(self.stream_id)
 
     def summary(self) -> SessionSummary:
         """What came of the run, or has come so far."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from l0.adapters import ACTIVITY
@@ -132,26 +132,46 @@ class _Create:
         def factory(info: AttemptInfo) -> Any:
             return self._create(*args, **_continued(kwargs, info))
 
+        options = _named(self._options, kwargs)
         if not kwargs.get("stream"):
-            return _call(factory, self._options)
+            return _call(factory, options)
         retrieve = getattr(self._resource, "retrieve", None)
         if kwargs.get("background") and callable(retrieve):
-            return run(_Background(factory, retrieve), **self._options)
-        return run(factory, **self._options)
+            return run(_Background(factory, retrieve, kwargs), **options)
+        return run(factory, **options)
+
+
+def _named(options: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of one call: its run says which model was asked for, unless they do."""
+    model, meta = asked.get("model"), options.get("meta", options.get("context")) or {}
+    if not isinstance(model, str) or "model" in meta:
+        return options
+    rest = {name: value for name, value in options.items() if name != "context"}
+    return rest | {"meta": {**meta, "model": model}}
+
+
+# What holds for the request that goes on as it did for the one that began.
+_SAME = ("include", "extra_headers", "extra_query", "timeout")
 
 
 class _Background:
     """A factory of responses that the provider keeps: a broken one is asked for again."""
 
-    def __init__(self, create: Callable[[AttemptInfo], Any], retrieve: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        create: Callable[[AttemptInfo], Any],
+        retrieve: Callable[..., Any],
+        asked: Mapping[str, Any],
+    ) -> None:
         self._create, self._retrieve = create, retrieve
+        self._same = {name: asked[name] for name in _SAME if name in asked}
 
     def __call__(self, info: AttemptInfo) -> Any:
         return self._create(info)
 
     def resume(self, response_id: str, starting_after: int) -> Any:
         """The rest of a response, behind the event of that number."""
-        return self._retrieve(response_id, stream=True, starting_after=starting_after)
+        return self._retrieve(response_id, stream=True, starting_after=starting_after, **self._same)
 
 
 def _continued(kwargs: dict[str, Any], info: AttemptInfo) -> dict[str, Any]:

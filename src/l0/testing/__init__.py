@@ -2,10 +2,12 @@
 
 from l0.testing import _faults as faults
 from l0.testing._check_adapter import check_adapter
+from l0.testing._check_rule import check_rule
 from l0.testing._check_run import check_run
 from l0.testing._check_store import check_store, records_of_run
 from l0.testing._chunks import Chunk, anthropic_events, openai_chunks, responses_events
 from l0.testing._clock import VirtualClock
+from l0.testing._collect import CollectedEvents, collect_events
 from l0.testing._faults import Fault, list_faults, parse_faults
 from l0.testing._record import RecordedRequest
 from l0.testing._reply import Reply, ScriptedCall, chaos_replies, tokenize
@@ -29,6 +31,7 @@ __all__ = [
     "SCRIPT_HEADER",
     "SIM_MODELS",
     "Chunk",
+    "CollectedEvents",
     "Fault",
     "FaultServer",
     "HTTPStatusError",
@@ -43,8 +46,10 @@ __all__ = [
     "anthropic_events",
     "chaos_replies",
     "check_adapter",
+    "check_rule",
     "check_run",
     "check_store",
+    "collect_events",
     "end",
     "fail",
     "faults",

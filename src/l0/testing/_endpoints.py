@@ -151,8 +151,10 @@ class Endpoints:
         trouble = self._next_reply(exchange.request.headers, True).fault_list
         if await _refused(exchange, trouble):
             return
-        wire = ResponsesWire(kept.answer, int(after))
         seen = len(kept.answer.tokens) - _units_left(kept.answer, int(after))
+        again = [fault for fault in (*kept.reply.fault_list, *trouble) if fault.kind == "repeat"]
+        exchange.record.faults += again[:1]
+        wire = ResponsesWire(kept.answer, -1 if again else int(after))
         own = [
             replace(fault, at=max(0, fault.at - seen)) if fault.at is not None else fault
             for fault in kept.faults

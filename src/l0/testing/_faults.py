@@ -195,6 +195,11 @@ def no_resume() -> Fault:
     return Fault("no_resume")
 
 
+def repeat() -> Fault:
+    """A background response that is taken up again is sent from its beginning once more."""
+    return Fault("repeat")
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     about: str
@@ -253,6 +258,7 @@ _KINDS: Final[dict[str, _Kind]] = {
     ),
     "no_finish_usage": _Kind("the usage report is missing"),
     "no_resume": _Kind("a background response can't be taken up again"),
+    "repeat": _Kind("a background response that is taken up again begins anew"),
 }
 
 _SPELLING: Final = re.compile(r"([a-z_-]+|\d+)(?:@(\d+))?(?:\(\s*([^()]*?)\s*\))?")

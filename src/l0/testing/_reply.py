@@ -40,7 +40,7 @@ class Reply:
 
     Args:
         text: what is said; None: what the sim model named in the request says.
-        faults: what goes wrong, a sequence of `Fault` or text such as `"drop@40"`.
+        faults: what goes wrong, as text such as `"drop@40"`, or a sequence of such and of `Fault`.
         tokens_per_second: None: as fast as the client reads.
         tool_calls: `ScriptedCall`s, or tuples `(name, arguments)` or `(id, name, arguments)`.
         reasoning: sent before the text: thinking, a reasoning summary, or `reasoning_content`.
@@ -64,7 +64,7 @@ class Reply:
 
     text: str | None = None
     _: KW_ONLY
-    faults: Sequence[Fault] | str = ()
+    faults: Sequence[Fault | str] | str = ()
     tokens_per_second: float | None = None
     tool_calls: Sequence[ScriptedCall | tuple[Any, ...]] = ()
     reasoning: str | None = None
@@ -75,7 +75,12 @@ class Reply:
     continuation: Continuation | None = "exact"
 
     def __post_init__(self) -> None:
-        faults = parse_faults(self.faults) if isinstance(self.faults, str) else self.faults
+        given = (self.faults,) if isinstance(self.faults, str) else self.faults
+        faults = [
+            fault
+            for each in given
+            for fault in (parse_faults(each) if isinstance(each, str) else (each,))
+        ]
         object.__setattr__(self, "faults", tuple(faults))
         object.__setattr__(self, "tool_calls", tuple(map(_as_call, self.tool_calls)))
         if self.tokens_per_second is not None and not self.tokens_per_second > 0:
