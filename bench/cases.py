@@ -254,22 +254,21 @@ def many() -> list[Case]:
 
 
 def set_up() -> list[Case]:
-    """A stream of one token, over and over: what a run costs before its first token."""
-    one = reliable(["word"], detect_zero_output=False)
+    """A stream of one token, over and over: what a run costs besides its tokens."""
 
-    async def many() -> None:
-        for _ in range(1000):
-            await one()
+    def many(act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def acts() -> None:
+            for _ in range(1000):
+                await act()
 
-    base = raw(["word"])
+        return acts
 
-    async def many_raw() -> None:
-        for _ in range(1000):
-            await base()
-
+    words, base = ["word"], "raw, 1000 x 1 token"
+    core, everything = reliable(words), reliable(words, **full_stack())
     return [
-        Case("raw, 1000 x 1 token", many_raw, 1000),
-        Case("core, 1000 x 1 token", many, 1000, "raw, 1000 x 1 token"),
+        Case(base, many(raw(words)), 1000),
+        Case("core, 1000 x 1 token", many(core), 1000, base, over=20),
+        Case("full, 1000 x 1 token", many(everything), 1000, base, over=30),
     ]
 
 
