@@ -38,7 +38,8 @@ check: $(READY) ## style, types and the layers of the house
 	$(BIN)/lint-imports --no-cache
 
 unit: $(READY) ## the Python tests; the browser's where a Chromium is there
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto -m "not kernel and not browser"
+	$(BIN)/pytest -m "kernel or browser"
 
 js: $(READY) ## the front-end: types, tests, and that the committed build is the one of its sources
 ifeq ($(NODE),)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from l0.adapters import Adapter as Adapter
     from l0.adapters import detect_adapter as detect_adapter
     from l0.adapters import register_adapter as register_adapter
+    from l0.compose import Budget as Budget
+    from l0.compose import Concurrency as Concurrency
+    from l0.compose import Limits as Limits
     from l0.compose import batched as batched
     from l0.compose import consensus as consensus
     from l0.compose import create_pool as create_pool
@@ -127,6 +130,9 @@ _ROOMS = (
     "testing",
 )
 _NAMES = {
+    "Budget": "compose",
+    "Concurrency": "compose",
+    "Limits": "compose",
     "batched": "compose",
     "consensus": "compose",
     "create_pool": "compose",

@@ -22,7 +22,7 @@ MENDED = (
     *("length@3", "empty", "no_text", "slow_headers(30)", "slow_first(30)"),
 )
 REFUSED = ("400", "401", "403", "404", "quota")
-UNNOTICED = ("slow(0.01)", "split", "split(1)", "no_finish_usage")
+UNNOTICED = ("slow(0.01)", "split", "no_finish_usage")
 FAULTS = (*MENDED, *REFUSED, *UNNOTICED)
 ROWS = 300
 
@@ -78,7 +78,7 @@ async def test_every_row_is_right_and_asked_no_more_often_than_it_failed(asking,
             name="gpt-test",
             store=tmp_path / "answers.db",
             limits=limits,
-            timeout=Timeout(connect=5, initial_token=1, inter_token=0.5),
+            timeout=Timeout(connect=5, initial_token=2, inter_token=1.5),
             retry=Retry(base_delay=0.02),
             on_incomplete="retry",
         )

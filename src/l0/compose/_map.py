@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from l0.compose._budget import Budget, Forecast, Purse, Tariff
 from l0.compose._executor import Executor, LocalExecutor
@@ -90,42 +90,11 @@ def map(
         >>> l0.run_sync(rows).texts
         ['Hello, Ada', 'Hello, Grace']
     """
-    options = _options(run_options)
-    _check_number("max_tokens", max_tokens, 1)
-    _check_number("max_rows", max_rows, 0)
-    check_store(store)
-    rows = Rows(items, max_rows)
-    tariff = Tariff(prices)
-    if budget is not None and budget.cost is not None and not tariff.known:
-        raise ValueError("a budget in money needs prices=, such as l0.monitoring.Price(2, 8)")
-    parser = None if parse is None else Parser(parse, parse_config)
-    clock = options.clock or SYSTEM_CLOCK
-    policy = _concurrency(concurrency)
-    plan = Plan(
-        rows=rows,
-        prompter=prompter(prompt, rows),
-        key=_own_key(key, rows),
-        model=name or str(getattr(model, "__qualname__", type(model).__name__)),
-        model_id=name or "" if store is False else identity(model, name),
-        schema_id=None if parser is None else parser.identity,
-        parse=None if parser is None else parser.again,
-        work=RowWork((model, *fallbacks), options, parser),
-        executor=executor or LocalExecutor(),
-        store=store,
-        facts=_facts(limits, budget, policy),
-        on_progress=on_progress,
+    told = _Told(
+        *(fallbacks, name, key, store, concurrency, limits, budget, prices, max_tokens),
+        *(parse, parse_config, max_rows, on_progress, on_event, executor),
     )
-    bus = EventBus(on_event, options.meta, clock=clock)
-
-    def start() -> Drive:
-        purse = Purse(budget, tariff, Forecast(max_tokens))
-        throttle = Throttle(policy)
-        limiter = Limiter(limits or Limits(), clock, throttle)
-        longest, others = options.retry.max_retry_after, bool(fallbacks)
-        desk = MapDesk(purse, limiter, throttle, bus, longest_pause=longest, fallbacks=others)
-        return Drive(plan, desk, bus)
-
-    return MapRun(start(), bus)
+    return _prepare(items, prompt, model, told, _options(run_options))
 
 
 class MapRun:
@@ -224,6 +193,70 @@ class MapRun:
 # --- what it is told ----------------------------------------------------------------------------
 
 
+class _Told(NamedTuple):
+    """The keywords of `map`, as they were given."""
+
+    fallbacks: Sequence[Any]
+    name: str | None
+    key: Any
+    store: Any
+    concurrency: Any
+    limits: Limits | None
+    budget: Budget | None
+    prices: Any
+    max_tokens: int | None
+    parse: Any
+    parse_config: Any
+    max_rows: int | None
+    on_progress: Callable[[MapProgress], Any] | None
+    on_event: Callable[..., Any] | None
+    executor: Executor | None
+
+
+def _prepare(items: Any, prompt: Any, model: Any, told: _Told, options: Options) -> MapRun:
+    """Everything checked, and nothing begun."""
+    _check_number("max_tokens", told.max_tokens, 1)
+    _check_number("max_rows", told.max_rows, 0)
+    check_store(told.store)
+    _check_kind("limits", told.limits, Limits, "Limits(requests_per_minute=500)")
+    _check_kind("budget", told.budget, Budget, "Budget(tokens=100_000)")
+    _check_kind("executor", told.executor, Executor, "LocalExecutor()")
+    if told.on_progress is not None and not callable(told.on_progress):
+        raise TypeError(f"on_progress is a function of a MapProgress; not {told.on_progress!r}")
+    rows = Rows(items, told.max_rows)
+    tariff, budget = Tariff(told.prices), told.budget
+    if budget is not None and budget.cost is not None and not tariff.known:
+        raise ValueError("a budget in money needs prices=, such as l0.monitoring.Price(2, 8)")
+    parser = None if told.parse is None else Parser(told.parse, told.parse_config)
+    clock, policy = options.clock or SYSTEM_CLOCK, _concurrency(told.concurrency)
+    in_memory = told.store is False
+    plan = Plan(
+        rows=rows,
+        prompter=prompter(prompt, rows),
+        key=_own_key(told.key, rows),
+        model=told.name or str(getattr(model, "__qualname__", type(model).__name__)),
+        model_id=told.name or "" if in_memory else identity(model, told.name),
+        schema_id=None if parser is None else parser.identity,
+        parse=None if parser is None else parser.again,
+        work=RowWork((model, *told.fallbacks), options, parser),
+        executor=told.executor or LocalExecutor(),
+        store=told.store,
+        facts=_facts(told.limits, budget, policy),
+        on_progress=told.on_progress,
+    )
+    bus = EventBus(told.on_event, options.meta, clock=clock)
+    throttle = Throttle(policy)
+    desk = MapDesk(
+        Purse(budget, tariff, Forecast(told.max_tokens)),
+        Limiter(told.limits or Limits(), clock, throttle),
+        throttle,
+        bus,
+        longest_pause=options.retry.max_retry_after,
+        fallbacks=bool(told.fallbacks),
+    )
+    return MapRun(Drive(plan, desk, bus), bus)
+
+
 def _options(given: dict[str, Any]) -> Options:
     for word, why in (
         ("stream", "the model is what opens a stream"),
@@ -252,6 +285,12 @@ def _check_number(name: str, value: Any, least: int) -> None:
         not isinstance(value, int) or isinstance(value, bool) or value < least
     ):
         raise ValueError(f"{name} is a whole number, {least} or more, or None; not {value!r}")
+
+
+def _check_kind(name: str, value: Any, kind: type, example: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        article = "an" if kind is Executor else "a"
+        raise TypeError(f"{name} is {article} {kind.__name__}, such as {example}; not {value!r}")
 
 
 def _own_key(key: Any, rows: Rows) -> Callable[[Any], Any] | None:
