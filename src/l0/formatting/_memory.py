@@ -64,7 +64,12 @@ class MemoryOptions:
 def create_memory_entry(
     role: str, content: str | None, metadata: Mapping[str, Any] | None = None
 ) -> MemoryEntry:
-    """An entry of this moment."""
+    """An entry of this moment.
+
+    Example:
+        >>> create_memory_entry("user", "Hi", {"source": "web"}).metadata
+        {'source': 'web'}
+    """
     return MemoryEntry(role, content or "", time.time(), dict(metadata or {}))
 
 
@@ -104,6 +109,11 @@ def merge_memory(*memories: Sequence[MemoryEntry]) -> list[MemoryEntry]:
     """All entries by time; of one time, and without one, they keep their order.
 
     An entry without a timestamp stays behind the one before it.
+
+    Example:
+        >>> one, two = MemoryEntry("user", "late", 2.0), MemoryEntry("tool", "early", 1.0)
+        >>> [entry.content for entry in merge_memory([one], [two])]
+        ['early', 'late']
     """
     timed: list[tuple[float, MemoryEntry]] = []
     for memory in memories:
@@ -115,17 +125,34 @@ def merge_memory(*memories: Sequence[MemoryEntry]) -> list[MemoryEntry]:
 
 
 def filter_memory_by_role(memory: Iterable[MemoryEntry], role: str) -> list[MemoryEntry]:
-    """What one role said."""
+    """What one role said.
+
+    Example:
+        >>> talk = [MemoryEntry("user", "a"), MemoryEntry("tool", "b")]
+        >>> [entry.content for entry in filter_memory_by_role(talk, "tool")]
+        ['b']
+    """
     return [entry for entry in memory if entry.role == role]
 
 
 def get_last_n_entries(memory: Sequence[MemoryEntry], count: int) -> list[MemoryEntry]:
-    """The last entries, in their order; 0 or fewer gives none."""
+    """The last entries, in their order; 0 or fewer gives none.
+
+    Example:
+        >>> talk = [MemoryEntry("user", text) for text in "abc"]
+        >>> [entry.content for entry in get_last_n_entries(talk, 2)]
+        ['b', 'c']
+    """
     return list(memory[-count:]) if count > 0 else []
 
 
 def calculate_memory_size(memory: Iterable[MemoryEntry]) -> int:
-    """Characters of all contents."""
+    """Characters of all contents.
+
+    Example:
+        >>> calculate_memory_size([MemoryEntry("user", "Hello")])
+        5
+    """
     return sum(len(entry.content) for entry in memory)
 
 

@@ -37,7 +37,12 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """What `escape` was given; unknown sequences stay as they are."""
+    """What `escape` was given; unknown sequences stay as they are.
+
+    Example:
+        >>> unescape(escape('a "b"'))
+        'a "b"'
+    """
     return re.sub(r"\\(.)", lambda found: _UNESCAPES.get(found[1], found[0]), text)
 
 
@@ -52,12 +57,23 @@ def escape_html(text: str) -> str:
 
 
 def unescape_html(text: str) -> str:
-    """Character references as the characters they stand for."""
+    """Character references as the characters they stand for.
+
+    Example:
+        >>> unescape_html("&lt;a &amp; b&gt;")
+        '<a & b>'
+    """
     return html.unescape(text)
 
 
 def escape_regex(text: str) -> str:
-    """A pattern that matches this very text."""
+    """A pattern that matches this very text.
+
+    Example:
+        >>> import re
+        >>> bool(re.fullmatch(escape_regex("1+1"), "1+1"))
+        True
+    """
     return re.escape(text)
 
 
@@ -72,7 +88,12 @@ def sanitize(text: str) -> str:
 
 
 def trim(text: str) -> str:
-    """Without blanks at both ends."""
+    """Without blanks at both ends.
+
+    Example:
+        >>> trim("  a ")
+        'a'
+    """
     return text.strip()
 
 

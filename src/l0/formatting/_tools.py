@@ -83,6 +83,10 @@ def create_tool(name: str, description: str = "", parameters: Iterable[ToolParam
 
     Raises:
         ValueError: something about it is wrong; all of it is listed.
+
+    Example:
+        >>> create_tool("look_up", "Find a word.", [create_parameter("word", "string")]).name
+        'look_up'
     """
     made = Tool(name, description, tuple(parameters))
     if problems := validate_tool(made):
@@ -93,7 +97,12 @@ def create_tool(name: str, description: str = "", parameters: Iterable[ToolParam
 def create_parameter(
     name: str, type: str, description: str = "", *, required: bool = False, **more: Any
 ) -> ToolParameter:
-    """A parameter; `more` are the further fields of `ToolParameter`."""
+    """A parameter; `more` are the further fields of `ToolParameter`.
+
+    Example:
+        >>> create_parameter("unit", "string", enum=["C", "F"]).schema()
+        {'type': 'string', 'enum': ['C', 'F']}
+    """
     return ToolParameter(name, type, description, required, **more)
 
 
@@ -152,7 +161,12 @@ def format_tool(tool: Tool, style: Style = "json-schema") -> Any:
 
 
 def format_tools(tools: Iterable[Tool], style: Style = "json-schema") -> Any:
-    """Several tools: a list of declarations, or one text."""
+    """Several tools: a list of declarations, or one text.
+
+    Example:
+        >>> [each["name"] for each in format_tools([Tool("a"), Tool("b")])]
+        ['a', 'b']
+    """
     made = [format_tool(tool, style) for tool in tools]
     if style == "json-schema":
         return made
