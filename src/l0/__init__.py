@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from l0.monitoring import enable_debug as enable_debug
     from l0.monitoring import get_global_metrics as get_global_metrics
     from l0.notebook import charts as charts
+    from l0.notebook import explore as explore
     from l0.notebook import frames as frames
     from l0.notebook import view as view
     from l0.schema import register_json_schema_adapter as register_json_schema_adapter
@@ -212,6 +213,7 @@ _NAMES = {
     "enable_debug": "monitoring",
     "get_global_metrics": "monitoring",
     "charts": "notebook",
+    "explore": "notebook",
     "frames": "notebook",
     "view": "notebook",
 }

@@ -483,3 +483,19 @@ async def test_a_slow_consumer_does_not_move_the_times_that_are_recorded():
     again = (await replay(log)).state
     assert again == stream.state
     assert again.last_token_at - again.started_at == 12
+
+
+async def test_a_replay_is_read_at_once_and_paced_from_the_very_begin():
+    """The wait for the first token is a pause of the run as any other."""
+    store, clock = InMemoryEventStore(), VirtualClock()
+    model = ScriptedModel([stall(0.4), "a", stall(0.2), "b"])
+    await l0.run(model, event_store=store, clock=clock).read()
+    assert await replay(store).read() == "ab"
+
+    again = VirtualClock()
+    times = [
+        (round(again.monotonic(), 3), event.text)
+        async for event in replay(store, speed=1.0, clock=again)
+        if event.is_token
+    ]
+    assert times == [(0.4, "a"), (0.6, "b")]

@@ -130,10 +130,20 @@ class Replay:
         pace = _Pace(self.speed, self._clock)
         for record in self.records:
             shown = record.seq >= self._window[0]
+            if shown:
+                pace.begin_at(record.ts)
             for ts, event in self._consumer.follow(record):
                 if shown and event is not None:
                     await pace.wait_for(ts)
                     yield event
+
+    async def read(self) -> str:
+        """The text that stood at the end, at once, as `Stream.read` gives it.
+
+        A run that failed gives what stood then; `outcome` says so.
+        """
+        await self._to_the_end()
+        return self.state.content
 
     async def events(self) -> AsyncIterator[ObservabilityEvent]:
         """What the listeners of the run were told, with the times it had then."""
@@ -162,18 +172,23 @@ class Replay:
 
 
 class _Pace:
-    """Keeps the pauses of the run, measured from its first shown event on."""
+    """Keeps the pauses of the run, measured from the first record that is shown on."""
 
     def __init__(self, speed: float, clock: Clock) -> None:
         self._speed, self._clock = speed, clock
         self._begin: tuple[float, float] | None = None
 
+    def begin_at(self, ts: float) -> None:
+        """Pauses count from `ts` on, if they don't already from an earlier one."""
+        if self._begin is None:
+            self._begin = (ts, self._clock.monotonic())
+
     async def wait_for(self, ts: float) -> None:
         """Wait until the time has come for what happened at `ts` (Unix milliseconds)."""
         if not self._speed:
             return
-        if self._begin is None:
-            self._begin = (ts, self._clock.monotonic())
+        self.begin_at(ts)
+        assert self._begin is not None
         since, began = self._begin
         pause = (ts - since) / 1000 / self._speed - (self._clock.monotonic() - began)
         if pause > 0:

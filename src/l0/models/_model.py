@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 from l0.models._clients import Clients
@@ -30,13 +30,28 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.name}>"
 
-    def __call__(self, prompt: str, info: AttemptInfo | None = None) -> Awaitable[Any]:
-        """Open one attempt; `info` is that of the run around it where none is given."""
+    def __call__(
+        self,
+        prompt: str,
+        info: AttemptInfo | None = None,
+        *,
+        system: str | None = None,
+        history: Sequence[Mapping[str, str]] = (),
+    ) -> Awaitable[Any]:
+        """Open one attempt.
+
+        Args:
+            prompt: what is asked.
+            info: the attempt it is; that of the run around it where none is given.
+            system: the system prompt, where it isn't the model's own.
+            history: the turns before the prompt, each with role and content.
+        """
         if not isinstance(prompt, str) or not prompt.strip():
             raise ValueError(f"the prompt is {prompt!r}; give a model some text")
         info = info or current_attempt()
         script = self._script and self._script.from_attempt(info.attempt if info else 1)
-        request = Request(prompt=prompt, **self._options)
+        options = self._options if system is None else self._options | {"system": system}
+        request = Request(prompt=prompt, history=history, **options)
         return opener(self._named, request, self._clients, script)(info)
 
     def factory(self, prompt: str) -> Callable[[AttemptInfo], Awaitable[Any]]:

@@ -124,7 +124,7 @@ def check_key(model: ModelName) -> None:
         return
     name, url = KEYS[model.provider], BASE_URLS[model.provider]
     raise ValueError(
-        f"{model} needs a key: set {name} in the kernel's environment, here with "
-        f'import os, getpass; os.environ["{name}"] = getpass.getpass(), '
+        f"{model} needs a key: set {name} in the environment, such as by "
+        f'`import os, getpass; os.environ["{name}"] = getpass.getpass()`, '
         f"or {url} for a compatible server; {DEFAULT} needs none"
     )

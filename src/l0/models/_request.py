@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,21 +14,29 @@ from l0.models._names import ModelName
 from l0.stream import AttemptInfo, continue_messages
 
 _ANTHROPIC_TOKENS: Final = 4096  # the request must name a limit
+_UNNAMEABLE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, in no provider's form yet."""
+    """What is asked, in no provider's form yet.
+
+    `history` are the turns before the prompt, oldest first, each with role and content; `schema`
+    is the JSON Schema of the answer, told to providers that hold a model to one.
+    """
 
     prompt: str
     system: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    history: Sequence[Mapping[str, str]] = ()
+    schema: Mapping[str, Any] | None = None
+    schema_name: str = "answer"
 
     def messages(self, info: AttemptInfo | None) -> list[Any]:
         """The conversation, asked to go on where the text broke off, if it did."""
-        asked = [{"role": "user", "content": self.prompt}]
+        asked = [*map(dict, self.history), {"role": "user", "content": self.prompt}]
         if info is None:
             return asked
         return continue_messages(asked, info.checkpoint, prompt=info.prompt)
@@ -48,7 +57,8 @@ def opener(
         client = clients.get(model.via, local=local)
         arguments = make(model, request, info)
         if script is not None:
-            arguments["extra_headers"] = script.headers()
+            goes_on = info is not None and bool(info.checkpoint)
+            arguments["extra_headers"] = script.headers(goes_on=goes_on)
         resource = client.messages if model.via == "anthropic" else client.chat.completions
         return await resource.create(**_fit(resource.create, arguments))
 
@@ -64,8 +74,21 @@ def _openai(model: ModelName, request: Request, info: AttemptInfo | None) -> dic
         "stream": True,
         "stream_options": {"include_usage": True},
         **_given(temperature=request.temperature, **{limit: request.max_tokens}),
+        **_given(response_format=_response_format(request)),
         **request.params,
     }
+
+
+def _response_format(request: Request) -> dict[str, Any] | None:
+    """What holds a model to a schema; None where there is none, or none for an object.
+
+    It is not asked for strictly: that accepts few schemas, and the answer is judged here anyway.
+    """
+    if request.schema is None or request.schema.get("type") != "object":
+        return None
+    name = _UNNAMEABLE.sub("_", request.schema_name).strip("_")[:64] or "answer"
+    described = {"name": name, "schema": dict(request.schema), "strict": False}
+    return {"type": "json_schema", "json_schema": described}
 
 
 def _anthropic(model: ModelName, request: Request, info: AttemptInfo | None) -> dict[str, Any]:

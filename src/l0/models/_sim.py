@@ -72,11 +72,18 @@ class Script:
         """Whether a request will hang."""
         return any(fault.kind in _STALLS for fault in self.faults)
 
-    def headers(self) -> dict[str, str]:
-        """For the next request: what leads the server to its fault."""
+    def headers(self, *, goes_on: bool = True) -> dict[str, str]:
+        """For the next request: what leads the server to its fault.
+
+        `goes_on` if it asks for the rest of an answer; without, earlier answers in it are history.
+        """
         from l0.testing import Reply
 
         faults = [self._left.pop(0)] if self._left else []
-        reply = Reply(faults=faults, tokens_per_second=self.speed)
+        reply = Reply(
+            faults=faults,
+            tokens_per_second=self.speed,
+            continuation="exact" if goes_on else None,
+        )
         headers: dict[str, str] = server().script(f"sim-{next(_numbers)}", reply)
         return headers

@@ -47,6 +47,7 @@ _POINTS: Final = 2000
 _LINES: Final = 7
 _BINS: Final = 60
 _TOKENS_A_BIN: Final = 6  # of fewer, the rate would jump between a few whole numbers
+_ONE_BY_ONE: Final = 12
 _ROW_PX: Final = 46
 _FRAME_PX: Final = 132
 
@@ -361,7 +362,10 @@ def _figure(title: str, x: str | None, y: str | None) -> Figure:
 
 
 def _rows(figure: Figure, rows: int, **layout: Any) -> Figure:
-    """As high as its rows need, and without lines between them."""
+    """As high as its rows need, without lines between them; a few things are counted one by one."""
+    ends = [sum(bar.x[at] for bar in figure.data) for at in range(rows) if "barmode" in layout]
+    if ends and max(ends) <= _ONE_BY_ONE and all(isinstance(end, int) for end in ends):
+        figure.update_xaxes(dtick=1)
     figure.update_layout(height=_FRAME_PX + _ROW_PX * max(rows, 1), bargap=0.35, **layout)
     figure.update_yaxes(showgrid=False, ticksuffix="  ")
     return figure

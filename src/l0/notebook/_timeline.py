@@ -63,7 +63,7 @@ def _legend(picture: Picture, *, timeless: bool) -> str:
     seen = {bar.kind for _, bar in bars if not bar.last and not timeless}
     for index, bar in bars:
         if bar.last:
-            seen |= {("again" if index else "stream")} if bar.kept > bar.first else set()
+            seen |= {_kind(picture, index)} if bar.kept > bar.first else set()
             seen |= {"lost"} if bar.kept < bar.last else set()
     if not seen - {"wait", "stream"}:
         return ""
@@ -91,7 +91,7 @@ def _timed(picture: Picture, index: int) -> str:
         begin, end = max(bar.begin, drawn), max(min(bar.end, whole), drawn)
         if begin > drawn:
             out.append(_bar("", begin - drawn, whole))
-        out.append(_pieces(bar, index, end - begin, whole))
+        out.append(_pieces(bar, _kind(picture, index), end - begin, whole))
         drawn = end
     return "".join(out)
 
@@ -107,21 +107,27 @@ def _ordered(picture: Picture, index: int) -> str:
     kept = max(bar.kept for bar in bars)
     joined = Bar("stream", 0.0, 0.0, first, last, kept)
     before = _bar("", float(first), whole) if first else ""
-    return before + _pieces(joined, index, float(last - first), whole)
+    return before + _pieces(joined, _kind(picture, index), float(last - first), whole)
 
 
 def _span(lane: Any) -> list[int]:
     return [at for bar in lane.bars if bar.last for at in (bar.first, bar.last)]
 
 
-def _pieces(bar: Bar, index: int, wide: float, whole: float) -> str:
+def _kind(picture: Picture, index: int) -> str:
+    """What text of an attempt is: of a later one a recovery, if the run came to a good end."""
+    done = any(mark.kind == "done" for mark in picture.marks)
+    return "again" if index and done else "stream"
+
+
+def _pieces(bar: Bar, kind: str, wide: float, whole: float) -> str:
     """One bar; of streamed text the part that stands, and the part that was withdrawn."""
     if bar.kind in {"wait", "back"}:
         ink = WAITING if bar.kind == "wait" else INK["retrying"]
         return _bar(ink, wide, whole, thin=True)
     tokens = max(1, bar.last - bar.first)
     stands = min(1.0, max(0, bar.kept - bar.first) / tokens)
-    ink = INK["complete"] if index else INK["streaming"]
+    ink = INK["complete" if kind == "again" else "streaming"]
     return _bar(ink, wide * stands, whole) + _bar(LOST, wide * (1 - stands), whole, faint=True)
 
 
