@@ -74,7 +74,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def events() -> str:
     """Every event type: what it says, when it is emitted."""
-    own = [cls for cls in catalog().values() if cls.__module__.startswith("l0.events")]
+    own = [cls for cls in catalog().values() if cls.__module__.startswith("l0.")]
     return table(
         ("type", "payload", "emitted"),
         (

@@ -12,7 +12,7 @@ import { INTERNAL } from "./internal.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "src", "l0", "notebook", "static");
-const views = ["stream"];
+const views = ["stream", "explorer", "board", "structured"];
 
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 
@@ -27,10 +27,17 @@ function sources() {
   return sha256(lines.sort().join(""));
 }
 
-async function bundle(entry) {
+/** A module from its entry; a style from what all views share and its own, in this order. */
+function entry(view, type) {
+  if (type === "js") return { entryPoints: [`src/${view}.ts`] };
+  const styles = ["lib/view", view].map((name) => `@import "./src/${name}.css";`);
+  return { stdin: { contents: styles.join(""), loader: "css", resolveDir: here } };
+}
+
+async function bundle(view, type) {
   const result = await build({
     absWorkingDir: here,
-    entryPoints: [entry],
+    ...entry(view, type),
     bundle: true,
     minify: true,
     format: "esm",
@@ -47,7 +54,7 @@ async function bundle(entry) {
 const outputs = {};
 for (const view of views)
   for (const type of ["js", "css"])
-    outputs[`${view}.${type}`] = await bundle(`src/${view}.${type === "js" ? "ts" : "css"}`);
+    outputs[`${view}.${type}`] = await bundle(view, type);
 
 const stamp = {
   sources: sources(),

@@ -17,7 +17,7 @@ import msgspec
 from l0.events._catalog import Payload, catalog
 
 TARGET = Path(__file__).resolve().parent / "src" / "lib" / "events.gen.ts"
-ROOMS = ("l0.events",)  # the rooms whose event families the views draw
+ROOMS = ("l0.events", "l0.schema", "l0.compose")  # the rooms whose event families the views draw
 HEAD = "// Generated from the event catalog by js/generate_types.py; do not edit.\n"
 PLAIN = {
     "string": "string",

@@ -8,9 +8,11 @@ import {
   frames,
   h,
   type Kid,
+  label,
   listen,
   max,
   min,
+  role,
   round,
   say,
   seconds,
@@ -18,19 +20,15 @@ import {
 } from "./lib/dom";
 import type { GuardrailViolation } from "./lib/events.gen";
 import { cut, fold, newState, rebuild } from "./lib/fold";
+import { keepKeys } from "./lib/keys";
 import { type Body, markdown } from "./lib/markdown";
+import { NAMES } from "./lib/names";
 import { text } from "./lib/text";
 import { strip } from "./lib/timeline";
 import { follow, type Meta, type Model, type Sink, type Status, tell } from "./lib/wire";
 
-/** Where the word differs from the status. */
-const NAMES: Record<string, string> = {
-  fallback: "falling back",
-  stopping: "stopping…",
-  aborted: "stopped",
-  lost: "not connected",
-};
-const ENDED = /^(complete|failed|aborted|unfinished)$/;
+/** Complete, failed, aborted, unfinished: what a run that goes on is not. */
+const ENDED = /(ed|te)$/;
 /** How long the kernel has to hear of a stop before it is interrupted, in ms. */
 const PATIENCE = 1500;
 
@@ -40,8 +38,10 @@ interface Props {
   signal?: AbortSignal;
 }
 
-/** Draw one view of a run into `el`; returns the clean-up. */
-function render({ model, el, signal }: Props): () => void {
+type Bodies = (format: string, root: HTMLElement) => Body;
+
+/** What draws one view of a run into `el`, its answer by `bodyOf`, and returns the clean-up. */
+export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => void) => {
   const control = new AbortController();
   const off = control.signal;
   const end = () => control.abort();
@@ -70,17 +70,19 @@ function render({ model, el, signal }: Props): () => void {
     meta = { ...meta, ...change };
     tick(change?.now_ms);
     const next = meta.format ?? "markdown";
-    if (format === next) return;
-    format = next;
-    answer.replaceChildren();
-    answer.className = `l0-answer l0-${next}`;
-    body = next === "markdown" ? markdown(answer) : text(answer);
-    body.append(state.content);
+    if (format !== next) {
+      format = next;
+      answer.replaceChildren();
+      answer.className = `l0-answer l0-${next}`;
+      body = bodyOf(next, answer);
+      body.append(state.content);
+    }
+    body.facts?.(meta);
   };
 
   const ask = frames(() => draw());
   const sink: Sink = {
-    running,
+    ongoing: running,
     load(snapshot) {
       const shown = state.content;
       state = rebuild(snapshot.content, snapshot.events, state);
@@ -153,11 +155,9 @@ function render({ model, el, signal }: Props): () => void {
   );
   let closing = "";
   scroll.tabIndex = 0; // where it is long, the arrow keys scroll it
-  button.type = "button";
-  attr(root, "aria-label", "Stream");
-  attr(scroll, "aria-label", "Answer");
-  attr(scroll, "role", "region");
-  attr(voice, "role", "status");
+  label(root, "Stream");
+  role(scroll, "region", "Answer");
+  role(voice, "status");
 
   /** Draw a list anew, but only when `key` says that it differs; what was open stays open. */
   const keys = new Map<Element, string>();
@@ -189,8 +189,9 @@ function render({ model, el, signal }: Props): () => void {
     const tries = state.lanes.length;
     const many = tries > 1 && count(tries, "attempt");
     const progress = state.last_progress;
-    const why = /^(retrying|fallback)$/.test(name) && state.why;
-    say(word, NAMES[name] ?? name);
+    const why = /^(re|fall)/.test(name) && state.why;
+    const shown = NAMES[name] ?? name;
+    say(word, shown);
     say(
       facts,
       join(
@@ -203,18 +204,18 @@ function render({ model, el, signal }: Props): () => void {
       ),
     );
     const bars = state.lanes.at(-1)?.bars.filter((bar) => bar.last) ?? [];
-    const streamed = bars.length && bars.at(-1)!.to - bars[0]!.from;
+    const streamed = bars[0] && bars.at(-1)!.to - bars[0].from;
     const rate = streamed && ((state.token_count - bars[0]!.first - 1) * 1000) / streamed;
     const first = state.time_to_first_token;
     const values = [
       length,
-      first !== null && `first token ${seconds(first * 1000)}`,
+      first != null && `first token ${seconds(first * 1000)}`,
       state.token_count && tokens,
-      rate > 0 && `${rate < 10 ? rate.toFixed(1) : round(rate).toLocaleString("en")} tok/s`,
+      rate! > 0 && `${rate! < 10 ? rate!.toFixed(1) : round(rate!).toLocaleString("en")} tok/s`,
       meta.cost,
     ];
-    list(metrics, values, () => values.map((value) => h("span", "", value || "")));
-    say(button, name === "stopping" ? NAMES[name]! : running() ? "stop" : "copy");
+    list(metrics, values, () => values.map((value) => h("span", "", value as Kid)));
+    say(button, name === "stopping" ? shown : running() ? "stop" : "copy");
     button.disabled = running()
       ? !(live && meta.can_stop && meta.live !== false && wire.heard)
       : !state.content;
@@ -223,16 +224,15 @@ function render({ model, el, signal }: Props): () => void {
         ? ""
         : status === "complete"
           ? join(many, many && `${tries - 1} recovered`, `${tokens} in ${length}`)
-          : join(many, `${word.textContent} after ${length}`, `${tokens} kept`);
-    if (root.dataset.status !== name) {
-      root.dataset.status = name;
-      say(voice, join(word.textContent, why, closing));
-    }
+          : join(many, `${shown} after ${length}`, `${tokens} kept`);
+    attr(root, "data-status", name);
+    say(voice, join(shown, why, closing));
   };
 
   const drawParts = (live: boolean) => {
-    const { withdrawn, violations, thoughts: thought, error } = { ...state, ...meta };
-    list(notes, meta.notes, () => (meta.notes ?? []).map((note) => h("p", "", note)));
+    const { withdrawn, violations, thoughts: thought, tools: called } = state;
+    const { error, notes: said = [] } = meta;
+    list(notes, said, () => said.map((note) => h("p", "", note)));
     list(
       cuts,
       withdrawn.map((w) => w.t + (w.text ?? "")),
@@ -255,14 +255,12 @@ function render({ model, el, signal }: Props): () => void {
           ),
         ),
     );
-    if (thoughts.textContent !== thought) {
-      say(think.firstElementChild!, `Reasoning · ${count(thought.length, "character")}`);
-      say(thoughts, thought);
-    }
+    say(think.firstElementChild!, `Reasoning · ${count(thought.length, "character")}`);
+    say(thoughts, thought);
     think.hidden = !thought;
     list(found, [violations.length, withdrawn.length], () => violations.map(finding));
-    list(tools, JSON.stringify([state.tools, state.data_outputs.length]), () => [
-      ...state.tools.map((tool) =>
+    list(tools, JSON.stringify([called, state.data_outputs]), () => [
+      ...called.map((tool) =>
         h(
           "details",
           "tool",
@@ -292,9 +290,9 @@ function render({ model, el, signal }: Props): () => void {
 
   // --- hands ---
   listen(button, "click", off, () => {
+    if (!running()) return navigator.clipboard.writeText(state.content);
+    if (stopping) return;
     const before = status;
-    if (!running()) navigator.clipboard.writeText(state.content);
-    if (stopping || !running()) return;
     stopping = true;
     tell(model, { type: "abort" });
     ask();
@@ -307,15 +305,7 @@ function render({ model, el, signal }: Props): () => void {
   listen(scroll, "scroll", off, () => {
     stick = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 32;
   });
-  // Plain keys stay here. Notebooks that listen in the capture phase look for the attribute.
-  const keep = (event: KeyboardEvent) => {
-    const ours = root.contains(event.target as Node);
-    const plain = ours && !(event.ctrlKey || event.metaKey || event.altKey);
-    root.toggleAttribute("data-lm-suppress-shortcuts", plain);
-    if (plain && event.eventPhase === 3) event.stopPropagation();
-  };
-  listen(window, "keydown", off, keep, true);
-  listen(root, "keydown", off, keep);
+  keepKeys(root, off);
   atEnd(off, () => {
     clearTimeout(timer);
     root.remove();
@@ -326,7 +316,7 @@ function render({ model, el, signal }: Props): () => void {
   el.append(root);
   draw();
   return end;
-}
+};
 
 const join = (...parts: unknown[]): string => parts.filter(Boolean).join(" · ");
 
@@ -340,4 +330,9 @@ const finding = (v: GuardrailViolation): HTMLElement =>
     v.suggestion && h("span", "hint", ` ${v.suggestion}`),
   );
 
-export default { render };
+/** Without a mark of purity, other views would carry the Markdown along. */
+export default {
+  render: /* @__PURE__ */ view((format, root) =>
+    (format === "markdown" ? markdown : text)(root),
+  ),
+};

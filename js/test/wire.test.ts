@@ -18,7 +18,7 @@ class Recorder implements Sink {
   };
   trait = (name: string) => void this.traits.push(name);
   link = () => void this.links++;
-  running = () => this.live;
+  ongoing = () => this.live;
 }
 
 function open(traits = {}) {

@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from l0.monitoring import Prices as Prices
     from l0.monitoring import enable_debug as enable_debug
     from l0.monitoring import get_global_metrics as get_global_metrics
+    from l0.notebook import Conversation as Conversation
     from l0.notebook import charts as charts
     from l0.notebook import explore as explore
     from l0.notebook import frames as frames
@@ -212,6 +213,7 @@ _NAMES = {
     "Prices": "monitoring",
     "enable_debug": "monitoring",
     "get_global_metrics": "monitoring",
+    "Conversation": "notebook",
     "charts": "notebook",
     "explore": "notebook",
     "frames": "notebook",

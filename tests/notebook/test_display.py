@@ -8,7 +8,7 @@ from notebook_runs import TROUBLE
 
 import l0
 from l0.events import EventBus, InMemoryEventStore, Log
-from l0.notebook import Handle, _display, view
+from l0.notebook import Handle, _output, view
 from l0.notebook._display import LiveDisplay
 from l0.notebook._stream import WIDGET_MIME
 from l0.notebook._where import where
@@ -61,8 +61,8 @@ def comms(monkeypatch):
 
     monkeypatch.setattr("comm.create_comm", Comm)
     yield sent
-    while _display._late:
-        _display._late.popleft().close()
+    while _output._late:
+        _output._late.popleft().close()
 
 
 def stream_of(*attempts, **options):
@@ -161,7 +161,7 @@ async def test_the_latest_widgets_stay_open_for_pages_that_come_back(comms):
     display = await run_in(shell, ["Hello"])
     assert "close" not in [kind for kind, _ in comms]
     assert display.view.widget.get_state()["content"] == "Hello"
-    for _ in range(_display._KEPT - 1):
+    for _ in range(_output._KEPT - 1):
         await run_in(shell, ["x"])
     assert "close" not in [kind for kind, _ in comms]
     await run_in(shell, ["x"])

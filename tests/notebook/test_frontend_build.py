@@ -114,7 +114,9 @@ def test_no_source_makes_nodes_from_markup_or_code_from_text():
 
 def test_no_style_loads_anything():
     for style in [*JS.glob("src/*.css"), *STATIC.glob("*.css")]:
-        assert not re.search(r"url\(|@import|https?:", style.read_text(encoding="utf-8")), style
+        # One style may take in another of ours, which the build makes one.
+        loads = r"url\(|@import(?! \"\./\w+\.css\")|https?:"
+        assert not re.search(loads, style.read_text(encoding="utf-8")), style
 
 
 def test_every_class_of_a_style_is_ours():

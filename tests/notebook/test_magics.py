@@ -134,7 +134,7 @@ def test_the_speed_of_sim_models_suits_who_looks(cells, monkeypatch):
     speeds = []
     script = _sim.Script.headers
     monkeypatch.setattr(
-        _sim.Script, "headers", lambda self: speeds.append(self.speed) or script(self)
+        _sim.Script, "headers", lambda self, **_: speeds.append(self.speed) or script(self)
     )
     cells("%%l0 sim:story\nHello.")
     cells.set_views(headless=False)
@@ -245,8 +245,8 @@ def test_no_key_reaches_what_is_shown_or_recorded(cells, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("%%l0 --schema Person\nHi", "unknown option --schema; known are --out, --fallback,"),
-        ("%%l0 -n 3\nHi", "unknown option -n; "),
+        ("%%l0 --colour red\nHi", "unknown option --colour; known are --out, --fallback,"),
+        ("%%l0 -k 3\nHi", "unknown option -k; "),
         ("%%l0 --fallbck x\nHi", "unknown option --fallbck; did you mean --fallback?"),
         ("%%l0 --retr 2\nHi", "unknown option --retr; did you mean --retry?"),
         ("%%l0 sim:story Hello\nHi", "what is 'Hello'? one MODEL and options stand in the first"),
@@ -278,7 +278,7 @@ def test_no_key_reaches_what_is_shown_or_recorded(cells, monkeypatch, tmp_path):
         ("%%l0 -s 'open\nHi", "the quote is not closed: 'open"),
         ("%l0 show", "write %l0 show RUN (the view of a run: a variable, its id, or `last`);"),
         ("%l0 show me a poem", "for a prompt that begins with 'show' write %l0 -- show …"),
-        ("%l0 replay last", "replay is no command; commands are runs, show, stop, models, alias,"),
+        ("%l0 replay", "write %l0 replay RUN (the run again, at its own pace or yours);"),
         ("%l0 modles", "modles is no command; did you mean models? commands are runs,"),
         ("%l0 show nobody", "no run 'nobody'; give a variable, a stream id or the start of one"),
         ("%l0 stop nobody", "'nobody' is no run; write %l0 stop NAME or %l0 stop all"),

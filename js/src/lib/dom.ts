@@ -24,6 +24,15 @@ export function attr(el: Element, name: string, value: string | number): void {
   if (el.getAttribute(name) !== `${value}`) el.setAttribute(name, `${value}`);
 }
 
+/** What an element is called by who can't see it. */
+export const label = (el: Element, text: string): void => attr(el, "aria-label", text);
+
+/** What an element is to who can't see it, and what it is called. */
+export function role(el: Element, name: string, text = ""): void {
+  attr(el, "role", name);
+  if (text) label(el, text);
+}
+
 /** Listen until the signal aborts. */
 export function listen(
   target: EventTarget,

@@ -88,6 +88,7 @@ export interface RestartPayload {
   attempt: number;
   fallback_index: number;
   delivered: boolean;
+  continues?: boolean;
 }
 
 /** Just before the factory is called. */
@@ -145,6 +146,14 @@ export interface TokensPayload {
   texts: Array<string>;
   offsets_us: Array<number>;
   checkpoints?: Array<number>;
+  notes?: Array<TokenNote>;
+}
+
+/** What came with one token beside its text: a flag such as a refusal, the source's own time. */
+export interface TokenNote {
+  index: number;
+  data?: Record<string, unknown> | null;
+  timestamp?: number | null;
 }
 
 /** An accepted event that is not a token, restart, error or complete. */
@@ -462,6 +471,7 @@ export interface DeduplicationEndPayload {
   withheld_chars: number;
   decided_by: string;
   duration_ms: number;
+  lost_tokens?: number;
 }
 
 /** First new text released, or the attempt ended without any. */
@@ -595,6 +605,188 @@ export interface StoreErrorPayload {
   lost_records: number;
 }
 
+/** A complete text is going to be made data; the other events of this family come inside. */
+export interface StructuredStartPayload {
+  schema_name: string;
+  attempt: number;
+  strict: boolean;
+  auto_correct: boolean;
+}
+
+/** Before the strict parse. */
+export interface ParseStartPayload {
+  content_length: number;
+}
+
+/** The text is not JSON; `position` is the offset of the fault, in code points. */
+export interface ParseErrorPayload {
+  error: string;
+  position?: number | null;
+}
+
+/** After the strict parse. */
+export interface ParseEndPayload {
+  success: boolean;
+  duration_ms: number;
+}
+
+/** Healing begins; only after a PARSE_ERROR. */
+export interface AutoCorrectStartPayload {
+  content_length: number;
+}
+
+/** Healing has ended; `corrections` are what it did, in order. */
+export interface AutoCorrectEndPayload {
+  success: boolean;
+  corrections: Array<string>;
+  correction_count: number;
+  duration_ms: number;
+}
+
+/** Before the data is judged by the schema. */
+export interface SchemaValidationStartPayload {
+  schema_name: string;
+  attempt: number;
+}
+
+/** The text is not the data asked for; each of `errors` has a path, a message and a type. */
+export interface SchemaValidationErrorPayload {
+  errors: Array<Record<string, unknown>>;
+  attempt: number;
+}
+
+/** After the data was judged. */
+export interface SchemaValidationEndPayload {
+  valid: boolean;
+  error_count: number;
+  duration_ms: number;
+}
+
+/** Closes STRUCTURED_START; without success the attempt fails. */
+export interface StructuredEndPayload {
+  success: boolean;
+  attempt: number;
+  corrected: boolean;
+  duration_ms: number;
+}
+
+/** Before the tasks are started; the runs in them have this event's stream id as `parent_id`. */
+export interface ConsensusStartPayload {
+  stream_count: number;
+  strategy: string;
+  threshold: number;
+  minimum_agreement: number;
+}
+
+/** A task is started. */
+export interface ConsensusStreamStartPayload {
+  stream_index: number;
+}
+
+/** A task has ended: well, or with this error; an output that the schema refuses is one. */
+export interface ConsensusStreamEndPayload {
+  stream_index: number;
+  success: boolean;
+  duration_ms: number;
+  error?: string | null;
+}
+
+/** An output is in hand, before its CONSENSUS_STREAM_END. */
+export interface ConsensusOutputCollectedPayload {
+  stream_index: number;
+  length: number;
+  has_value: boolean;
+}
+
+/** All tasks have ended and their outputs are compared; not if every task failed. */
+export interface ConsensusAnalysisPayload {
+  agreement_ratio: number;
+  average_similarity: number;
+  agreements: number;
+  disagreements: number;
+  duration_ms: number;
+}
+
+/** A value is chosen: `method` is the strategy, or how the conflict was resolved. */
+export interface ConsensusResolutionPayload {
+  method: string;
+  confidence: number;
+  selected_index?: number | null;
+}
+
+/** Last, in every ending: success, partial (a conflict was resolved), failed, cancelled. */
+export interface ConsensusEndPayload {
+  status: string;
+  confidence: number;
+  duration_ms: number;
+}
+
+/** The first event of a map; `total` is None while nobody knows how many rows there are. */
+export interface MapStartPayload {
+  model: string;
+  store?: string | null;
+  total?: number | null;
+  concurrency?: number;
+  options?: Record<string, unknown>;
+  parent_id?: string | null;
+}
+
+/** A row is done: committed to the store, or skipped. */
+export interface MapRowPayload {
+  position: number;
+  status: string;
+  origin: string;
+  attempts?: number;
+  duration_ms?: number | null;
+  usage?: Usage;
+  cost?: number | null;
+  error?: string | null;
+}
+
+/** How far it is, at most ten times a second; `usage` and `cost` are of this call alone. */
+export interface MapProgressPayload {
+  done: number;
+  ok: number;
+  failed: number;
+  skipped: number;
+  reused: number;
+  running: number;
+  retries: number;
+  concurrency: number;
+  elapsed_ms: number;
+  total?: number | null;
+  eta_ms?: number | null;
+  usage?: Usage;
+  cost?: number | null;
+}
+
+/** The provider answered 429: fewer rows at a time, and nothing for `pause_ms`. */
+export interface MapLimitedPayload {
+  concurrency: number;
+  pause_ms?: number;
+}
+
+/** No further row is begun; `cause` is budget, account, abort or store. */
+export interface MapStoppedPayload {
+  cause: string;
+  reason: string;
+  usage?: Usage;
+  cost?: number | null;
+}
+
+/** The last event of a map; `outcome` is completed, stopped, aborted, cancelled or failed. */
+export interface MapEndPayload {
+  outcome: string;
+  ok: number;
+  failed: number;
+  skipped: number;
+  reused: number;
+  duration_ms: number;
+  usage?: Usage;
+  cost?: number | null;
+  error?: string | null;
+}
+
 /** The payload of every event type. */
 export interface Payloads {
   SESSION_START: SessionStartPayload;
@@ -662,6 +854,29 @@ export interface Payloads {
   INTERCEPTOR_END: InterceptorEndPayload;
   CALLBACK_ERROR: CallbackErrorPayload;
   STORE_ERROR: StoreErrorPayload;
+  STRUCTURED_START: StructuredStartPayload;
+  PARSE_START: ParseStartPayload;
+  PARSE_ERROR: ParseErrorPayload;
+  PARSE_END: ParseEndPayload;
+  AUTO_CORRECT_START: AutoCorrectStartPayload;
+  AUTO_CORRECT_END: AutoCorrectEndPayload;
+  SCHEMA_VALIDATION_START: SchemaValidationStartPayload;
+  SCHEMA_VALIDATION_ERROR: SchemaValidationErrorPayload;
+  SCHEMA_VALIDATION_END: SchemaValidationEndPayload;
+  STRUCTURED_END: StructuredEndPayload;
+  CONSENSUS_START: ConsensusStartPayload;
+  CONSENSUS_STREAM_START: ConsensusStreamStartPayload;
+  CONSENSUS_STREAM_END: ConsensusStreamEndPayload;
+  CONSENSUS_OUTPUT_COLLECTED: ConsensusOutputCollectedPayload;
+  CONSENSUS_ANALYSIS: ConsensusAnalysisPayload;
+  CONSENSUS_RESOLUTION: ConsensusResolutionPayload;
+  CONSENSUS_END: ConsensusEndPayload;
+  MAP_START: MapStartPayload;
+  MAP_ROW: MapRowPayload;
+  MAP_PROGRESS: MapProgressPayload;
+  MAP_LIMITED: MapLimitedPayload;
+  MAP_STOPPED: MapStoppedPayload;
+  MAP_END: MapEndPayload;
 }
 
 export type EventName = keyof Payloads;

@@ -118,6 +118,10 @@ export function rebuild(content: string, rows: Row[], old: State): State {
   return s;
 }
 
+type Pen = (kind: string, text: string) => unknown;
+/** What a view makes of events that it alone shows. */
+export const more: Record<string, (s: State, p: Row[2], mark: Pen) => void> = {};
+
 /** Apply one event. */
 export function fold(s: State, [type, t, p]: Row): void {
   const lane = s.lanes.length - 1;
@@ -158,6 +162,7 @@ export function fold(s: State, [type, t, p]: Row): void {
       s.attempt = p.attempt;
     },
     RESTART() {
+      if (p.continues) return; // the provider goes on with the same answer
       const stands = (v: GuardrailViolation) => v.position != null && v.position < p.kept_chars;
       const tokens = max(0, s.token_count - p.kept_tokens);
       if (p.discarded_chars) {
@@ -186,6 +191,9 @@ export function fold(s: State, [type, t, p]: Row): void {
       s.thoughts = "";
       s.last_progress = s.finish_reason = null;
       s.drift_detected = false;
+    },
+    DEDUPLICATION_END() {
+      s.lost_tokens += p.lost_tokens ?? 0;
     },
     STREAM_FINISHED() {
       close();
@@ -272,6 +280,7 @@ export function fold(s: State, [type, t, p]: Row): void {
     },
   };
   folds[type]?.();
+  more[type]?.(s, p, mark);
 
   if (/^TOOL_/.test(type)) {
     let tool = s.tools.find((known) => known.tool_call_id === p.tool_call_id);

@@ -4,6 +4,7 @@ import { h, max, min, say } from "./dom";
 import type { GuardrailViolation } from "./events.gen";
 import { HUGE, inline } from "./inline";
 import { text } from "./text";
+import type { Meta } from "./wire";
 
 /** What a view needs of an answer being drawn, whatever its format. */
 export interface Body {
@@ -14,6 +15,8 @@ export interface Body {
   draw(open: boolean): void;
   /** Underline a finding's word, where the format can; the reason is read on hover and focus. */
   mark?(content: string, finding: GuardrailViolation): void;
+  /** Take what the kernel tells beside the text. */
+  facts?(meta: Meta): void;
 }
 
 /** Draw into `el`, which is new unless `old`, what the last call for it returned, is given. */

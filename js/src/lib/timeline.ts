@@ -1,8 +1,9 @@
 // The timeline strip: a lane per attempt, bars for what it did, marks for what befell it.
 
-import { atEnd, attr, count, floor, h, listen, max, min, round, say, seconds } from "./dom";
+import { atEnd, attr, count, floor, h, listen, max, min, role, round, say, seconds } from "./dom";
 import { GAP, type State } from "./fold";
 
+const SQUARE = "m-3-3h6v6h-6z";
 /** Shapes around a point, so that no meaning hangs on colour alone. */
 const SHAPES: Record<string, string> = {
   retry: "m-3 2a4 4 0 1 0 0-4m-1-2v3h3",
@@ -13,9 +14,9 @@ const SHAPES: Record<string, string> = {
   resume: "m-3-4 7 4-7 4z",
   timeout: "m-4-4h8l-8 8h8z",
   error: "m-3-3 6 6m0-6-6 6",
-  tool: "m-3-3h6v6h-6z",
+  tool: SQUARE,
   cut: "m-4 0h8",
-  stop: "m-3-3h6v6h-6z",
+  stop: SQUARE,
   done: "m-4 0 3 3 5-6",
 };
 /** One path element a pen, however much it draws. */
@@ -32,7 +33,7 @@ const PENS = [
 ];
 
 const LANE = 26;
-const LEFT = 24;
+export const LEFT = 24;
 const RIGHT = 14;
 const TICKS = [0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 36000];
 const SVG = "http://www.w3.org/2000/svg";
@@ -59,8 +60,7 @@ export function strip(read: (text: string) => void, signal: AbortSignal): Strip 
     return path;
   });
   attr(svg, "aria-hidden", "true");
-  attr(knob, "role", "slider");
-  attr(knob, "aria-label", "Timeline");
+  role(knob, "slider", "Timeline");
   knob.tabIndex = 0;
 
   let width = 640;
@@ -75,16 +75,16 @@ export function strip(read: (text: string) => void, signal: AbortSignal): Strip 
     attr(pens[7]!, "d", item ? `M${item.x} ${item.lane * LANE}v${LANE}` : "");
     attr(knob, "aria-valuenow", picked + 1);
     attr(knob, "aria-valuemax", items.length);
-    attr(knob, "aria-valuetext", item?.text ?? "arrow keys read the entries");
+    attr(knob, "aria-valuetext", item?.text ?? "arrow keys read it");
     read(item?.text ?? "");
   };
 
   const draw = (story: State, now: number, live: boolean) => {
     const { lanes, marks } = story;
     const height = (lanes.length || 1) * LANE;
-    let until = 2000; // live, the axis grows in steps, so that the picture rescales seldom
-    if (live) while (until < now * 1.08) until *= 1.5;
-    else until = story.t || 1;
+    // Live, the axis grows in steps, so that the picture rescales seldom.
+    let until = live ? 2000 : story.t || 1;
+    while (live && until < now * 1.08) until *= 1.5;
     scale = until / (width - LEFT - RIGHT);
     const x = (t: number) => round((LEFT + t / scale) * 10) / 10;
     const paths: Record<string, string> = {};

@@ -21,7 +21,7 @@ export type Status =
 export interface Meta {
   stream_id?: string;
   model?: string;
-  format?: "markdown" | "text" | "json" | "code";
+  format?: "markdown" | "text" | "json" | "code" | "data";
   mime?: string;
   notes?: string[];
   live?: boolean;
@@ -68,7 +68,7 @@ export interface Sink {
   trait(name: "status" | "meta"): void;
   /** The connection was found or lost. */
   link(): void;
-  running(): boolean;
+  ongoing(): boolean;
 }
 
 export interface Wire {
@@ -138,7 +138,7 @@ export function follow(model: Model, sink: Sink, signal: AbortSignal): Wire {
     } else if (q === have) asked = -Infinity; // a heartbeat that agrees is an answer, too
   };
   const watch = () => {
-    if (!sink.running()) return;
+    if (!sink.ongoing()) return;
     const manager = model.widget_manager;
     if (manager && "kernel" in manager && !manager.kernel) link(wire.heard, true);
     else if (unanswered && clock() - asked >= PATIENCE) {
@@ -161,6 +161,6 @@ export function follow(model: Model, sink: Sink, signal: AbortSignal): Wire {
   atEnd(signal, () => clearInterval(timer));
   watch();
   // What was sent between the kernel's first message and this moment is asked for at once.
-  if (sink.running() && !wire.lost) sync();
+  if (sink.ongoing() && !wire.lost) sync();
   return wire;
 }

@@ -2,8 +2,21 @@
 
 from l0.notebook import _charts as charts
 from l0.notebook import _frames as frames
+from l0.notebook._chat import Conversation
+from l0.notebook._explorer import Explorer, explore
 from l0.notebook._extension import load, unload
 from l0.notebook._handle import Handle
 from l0.notebook._view import View, view
 
-__all__ = ["Handle", "View", "charts", "frames", "load", "unload", "view"]
+__all__ = [
+    "Conversation",
+    "Explorer",
+    "Handle",
+    "View",
+    "charts",
+    "explore",
+    "frames",
+    "load",
+    "unload",
+    "view",
+]

@@ -104,10 +104,53 @@ OPTIONS: Final[list[_Option]] = [
     (("--drift",), {"action": "store_true", "help": "retry when the answer wanders off"}),
     (("-s", "--system"), {"metavar": "TEXT", "help": "the system prompt"}),
     (
+        ("--chat",),
+        {
+            "metavar": "NAME",
+            "type": _typed(variable),
+            "help": "continue the conversation in this variable, which is made at its first use; "
+            "NAME shows the transcript",
+        },
+    ),
+    (
+        ("--schema",),
+        {
+            "metavar": "NAME",
+            "type": _typed(variable),
+            "help": "ask for data: a pydantic model, dataclass, TypedDict or JSON Schema in this "
+            "variable; the handle's `data` is the validated object",
+        },
+    ),
+    (
         ("-F", "--format"),
         {
             "choices": FORMATS,
-            "help": "how the answer is drawn; default markdown",
+            "help": "how the answer is drawn; default markdown, data with --schema",
+        },
+    ),
+    (
+        ("-n", "--runs"),
+        {
+            "metavar": "N",
+            "type": _typed(count),
+            "dest": "n",
+            "help": "ask N times, side by side; with --race and --consensus each model N times",
+        },
+    ),
+    (
+        ("--race",),
+        {
+            "action": "store_true",
+            "help": "MODEL and each -f side by side: the first whole answer wins, the others are "
+            "called off",
+        },
+    ),
+    (
+        ("--consensus",),
+        {
+            "action": "store_true",
+            "help": "compare the answers of several runs (-n, or MODEL and each -f): the one that "
+            "most agree on, how sure that is, and where the others differ",
         },
     ),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from argparse import Namespace
 from collections.abc import Mapping
@@ -18,11 +19,13 @@ from l0.models import (
     opener,
     parse_model,
 )
+from l0.models._request import Factory
 from l0.models._sim import SHORT_GAP
-from l0.notebook import _values
+from l0.notebook import _chat, _structured_ask, _values
 from l0.notebook._handle import Handle
 from l0.notebook._interpolate import interpolate
-from l0.stream import run
+from l0.schema import UnifiedSchema, structured_stream
+from l0.stream import AttemptInfo, run
 
 _RULES: Final = {
     "minimal": "minimal",
@@ -34,10 +37,6 @@ _RULES: Final = {
     "none": "none",
 }
 GUARDRAIL_PRESETS: Final = tuple(_RULES)
-HINT: Final = (
-    f"no model named, so {DEFAULT} answers, offline; "
-    "%%l0 openai:… or %config L0Magics.model = '…' names one"
-)
 _SHOWN_PROMPT: Final = 200
 
 
@@ -80,7 +79,9 @@ def prepare(parsed: Namespace, prompt: str, names: Mapping[str, Any], setting: S
         notes.extend(found.notes)
         return found.text
 
-    named = (parsed.model or setting.model or DEFAULT, *(parsed.fallback or ()))
+    schema = _structured_ask.find_schema(parsed.schema, names) if parsed.schema else None
+    default = _structured_ask.DEFAULT if schema else DEFAULT
+    named = (parsed.model or setting.model or default, *(parsed.fallback or ()))
     models = [parse_model(filled(text), setting.aliases) for text in named]
     script = _script(parsed.chaos, models)
     if not parsed.chaos:
@@ -95,34 +96,96 @@ def prepare(parsed: Namespace, prompt: str, names: Mapping[str, Any], setting: S
     )
     if not request.prompt:
         raise ValueError("the prompt is empty; write it below %%l0, or behind %l0")
+    talk = _conversation(parsed.chat, names, request.system) if parsed.chat else None
+    if talk is not None:
+        notes.append(_chat.note(parsed.chat, talk, request.prompt))
+        turns = talk.fitting(request.prompt)
+        request = dataclasses.replace(request, system=talk.system, history=turns)
     primary, *others = (
-        opener(model, request, setting.clients, script if parsed.chaos or _is_sim(model) else None)
+        _opener(
+            model,
+            request,
+            schema,
+            setting.clients,
+            script if parsed.chaos or _is_sim(model) else None,
+        )
         for model in models
     )
     if parsed.chaos:
         notes.append(_chaos_note(parsed.chaos, models))
     names_of = [str(model) for model in models]
     resume = setting.resume if parsed.resume is None else parsed.resume
-    stream = run(
-        primary,
-        fallbacks=others,
-        guardrails=rules(parsed.guardrails or setting.guardrails, names),
-        drift=True if parsed.drift else None,
-        retry=parsed.retry or _values.retry(setting.retry),
-        timeout=_timeout(parsed, setting, script, notes),
-        continuation=resume,
-        meta={"model": names_of[0], "prompt": request.prompt[:_SHOWN_PROMPT]},
-    )
+    judges = rules(parsed.guardrails or setting.guardrails, names)
+    if schema is not None and not parsed.guardrails:
+        judges = _structured_ask.without_json_rules(judges)
+    options: dict[str, Any] = {
+        "fallbacks": others,
+        "guardrails": judges,
+        "drift": True if parsed.drift else None,
+        "retry": parsed.retry or _values.retry(setting.retry),
+        "timeout": _timeout(parsed, setting, script, notes),
+        "continuation": resume,
+        "meta": {"model": names_of[0], "prompt": request.prompt[:_SHOWN_PROMPT]},
+    }
+    structured = None if schema is None else structured_stream(schema, primary, **options)
     handle = Handle(
-        stream,
+        run(primary, **options) if structured is None else structured.stream,
         prompt=request.prompt,
         model=names_of[0],
         fallbacks=names_of[1:],
-        format=parsed.format or setting.format,
+        format=parsed.format or ("data" if schema else setting.format),
         name=parsed.out,
     )
+    handle.schema, handle.structured, handle.conversation = schema, structured, talk
     handle.raise_on_abort = parsed.on_abort == "raise"
     return Asked(handle, script, notes)
+
+
+def hint(parsed: Namespace) -> str:
+    """What is said, once, to a person who names no model."""
+    default = _structured_ask.DEFAULT if parsed.schema else DEFAULT
+    return (
+        f"no model named, so {default} answers, offline; "
+        "%%l0 openai:… or %config L0Magics.model = '…' names one"
+    )
+
+
+def _opener(
+    model: ModelName,
+    request: Request,
+    schema: UnifiedSchema[Any] | None,
+    clients: Clients,
+    script: Script | None,
+) -> Factory:
+    """The function that opens one attempt; where data is asked for, each attempt says so."""
+    if schema is None:
+        return opener(model, request, clients, script)
+    clients.load(model.via)
+
+    async def open_stream(info: AttemptInfo | None) -> Any:
+        asked = _structured_ask.request_for(request, schema, info)
+        return await opener(model, asked, clients, script)(info)
+
+    return open_stream
+
+
+def _conversation(name: str, names: Mapping[str, Any], system: str | None) -> _chat.Conversation:
+    """The conversation of this name, a new one if there is none; `system` is its prompt from now.
+
+    Raises:
+        ValueError: the variable holds something else.
+    """
+    held = names.get(name)
+    if held is None:
+        return _chat.Conversation(system)
+    if not isinstance(held, _chat.Conversation):
+        raise ValueError(
+            f"{name} holds no conversation but {type(held).__name__}; name another variable, or "
+            f"make it one: l0.notebook.Conversation(messages=[…])"
+        )
+    if system is not None:
+        held.system = system
+    return held
 
 
 def rules(name: str, names: Mapping[str, Any]) -> list[Any]:

@@ -66,6 +66,8 @@ class Bridge:
         self.story = story
         self.q = 0
         self.closed = False
+        self.deaf = False
+        """Whether no message of the page is heard while a cell runs, not even one that waits."""
         self._send = send
         self._facts = dict(meta or {})
         self._stop = stop
@@ -100,8 +102,9 @@ class Bridge:
             "format": story.format,
             "notes": story.notes,
             "live": story.live,
-            "can_stop": self._stop is not None and story.live,
+            "can_stop": self._stop is not None and story.live and (self._heard or not self.deaf),
             "now_ms": self._now_ms(),
+            **story.facts,
         }
         if story.error is not None:
             told["error"] = story.error
@@ -230,8 +233,8 @@ class Bridge:
         A page opens its view a moment after the first messages, which it therefore misses, and
         asks. While a cell blocks the kernel's thread nobody hears that.
         """
-        elsewhere = self._thread not in {None, self._home}
-        return elsewhere and not self._heard and self._clock.monotonic() >= self._tell_all_at
+        deaf = self.deaf or self._thread not in {None, self._home}
+        return deaf and not self._heard and self._clock.monotonic() >= self._tell_all_at
 
     def _tell_all(self) -> None:
         self.q += 1

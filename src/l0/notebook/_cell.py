@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, Final
 
 from l0.errors import StreamAbortedError
+from l0.notebook import _structured_ask
 from l0.notebook._failure import interrupted, shown
 from l0.notebook._handle import Handle
 from l0.stream import run_sync
@@ -105,6 +106,8 @@ async def _drive(handle: Handle) -> None:
     try:
         async for _ in stream:
             pass
+        if handle.conversation is not None:
+            handle.conversation.keep_complete(handle)
         if stream.outcome == "aborted" and handle.raise_on_abort:
             await stream.read()
     except StreamAbortedError as error:
@@ -113,6 +116,7 @@ async def _drive(handle: Handle) -> None:
         handle.failure = error
     finally:
         try:
+            await _structured_ask.settle(handle)
             if handle.display is not None:
                 await handle.display.finish(handle.failure)
         except Exception:  # a view that can't be drawn must not cost the answer

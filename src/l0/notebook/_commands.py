@@ -21,9 +21,6 @@ from l0.stream import Stream, run_sync
 if TYPE_CHECKING:
     from l0.notebook._magics import L0Magics
 
-_RESERVED: Final = frozenset({"replay", "compare"})
-"""Words that are not sent as prompts, because they name what other doors do with runs."""
-
 Command = Callable[["L0Magics"], Any]
 
 
@@ -46,10 +43,10 @@ def find(line: str) -> Command | None:
     known = COMMANDS.get(word)
     if known is None:
         near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.8)
-        if word in _RESERVED or (near and line.strip() == word):
-            hint = f"did you mean {near[0]}? " if near else ""
+        if near and line.strip() == word:
             raise ValueError(
-                f"{word} is no command; {hint}commands are {', '.join(COMMANDS)}; "
+                f"{word} is no command; did you mean {near[0]}? "
+                f"commands are {', '.join(COMMANDS)}; "
                 f"for a prompt write %l0 -- {line.strip()}"
             )
         return None
@@ -75,6 +72,18 @@ def _show(magics: L0Magics, which: str) -> Any:
     from l0.notebook import _view
 
     return _view.view(_find_run(magics, which))
+
+
+def _replay(magics: L0Magics, which: str) -> Any:
+    from l0.notebook import _explorer
+
+    return _explorer.replayed(_find_run(magics, which))
+
+
+def _compare(magics: L0Magics, left: str, right: str) -> Any:
+    from l0.notebook import _explorer
+
+    return _explorer.compared(_find_run(magics, left), _find_run(magics, right))
 
 
 def _find_run(magics: L0Magics, which: str) -> Any:
@@ -234,6 +243,8 @@ def _stop_button(shell: Any) -> str:
 COMMANDS: Final[dict[str, _Known]] = {
     "runs": _Known(_runs, "runs", "the recorded runs, as a DataFrame"),
     "show": _Known(_show, "show RUN", "the view of a run: a variable, its id, or `last`", 1, 1),
+    "replay": _Known(_replay, "replay RUN", "the run again, at its own pace or yours", 1, 1),
+    "compare": _Known(_compare, "compare A B", "two runs side by side, what differs marked", 2, 2),
     "stop": _Known(_stop, "stop [NAME|all]", "end background runs, keeping their text", 0, 1),
     "models": _Known(_models, "models", "what can stand for MODEL"),
     "alias": _Known(_alias, "alias [NAME [MODEL]]", "a short name for a model", 0, 2),

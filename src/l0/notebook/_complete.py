@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from l0.models import KEYS, PROVIDERS, known_models
 from l0.notebook import _arguments, _values
 from l0.notebook._ask import GUARDRAIL_PRESETS
+from l0.notebook._chat import Conversation
 from l0.notebook._commands import COMMANDS
 from l0.notebook._handle import Handle
+from l0.notebook._structured_ask import is_schema
 
 if TYPE_CHECKING:
     from l0.notebook._magics import L0Magics
@@ -108,6 +110,10 @@ def _of_option(magics: L0Magics, option: str, fragment: str) -> Iterable[str]:
             return _models(magics, fragment)
         case "-g" | "--guardrails":
             return (*GUARDRAIL_PRESETS, *_variables(magics, list))
+        case "--chat":
+            return _variables(magics, Conversation)
+        case "--schema":
+            return _variables(magics, object, is_schema)
         case "-o" | "--out":
             return _variables(magics, Handle)
         case "--chaos":
@@ -134,12 +140,15 @@ def _faults(fragment: str) -> Iterable[str]:
     return (lead + spelling for spelling, _ in list_faults())
 
 
-def _variables(magics: L0Magics, kind: type) -> list[str]:
+def _variables(
+    magics: L0Magics, kind: type, fits: Callable[[Any], bool] = lambda _: True
+) -> list[str]:
     assert magics.shell is not None
     return sorted(
         name
         for name, value in magics.shell.user_ns.items()
         if isinstance(value, kind)
+        and fits(value)
         and not name.startswith("_")
         and name not in magics.shell.user_ns_hidden
     )

@@ -56,6 +56,11 @@ def runs(source: Any, **filters: Any) -> DataFrame:
         >>> runs(InMemoryEventStore()).dtypes["duration"]
         dtype('float64')
     """
+    return _columns.frame(_columns.RUNS, run_values(source, **filters))
+
+
+def run_values(source: Any, **filters: Any) -> dict[str, list[Any]]:
+    """What the frame of `runs` is made of: a list a column, `ts` in microseconds."""
     stored = is_store(source) or isinstance(source, str | PathLike)
 
     def rows(run: _Run, values: dict[str, list[Any]]) -> None:
@@ -65,7 +70,7 @@ def runs(source: Any, **filters: Any) -> DataFrame:
         else:
             _run_rows(run, values)
 
-    return _frame(_columns.RUNS, source, rows, _ENDS if stored else None, filters)
+    return _values(_columns.RUNS, source, rows, _ENDS if stored else None, filters)
 
 
 def attempts(source: Any, **filters: Any) -> DataFrame:
@@ -292,10 +297,20 @@ def _frame(
     types: Iterable[str] | None,
     filters: dict[str, Any],
 ) -> DataFrame:
+    return _columns.frame(columns, _values(columns, source, rows, types, filters))
+
+
+def _values(
+    columns: Columns,
+    source: Any,
+    rows: Callable[[_Run, dict[str, list[Any]]], None],
+    types: Iterable[str] | None,
+    filters: dict[str, Any],
+) -> dict[str, list[Any]]:
     values: dict[str, list[Any]] = {name: [] for name in columns}
     for run in _runs_of(source, types, filters):
         rows(run, values)
-    return _columns.frame(columns, values)
+    return values
 
 
 def _put(values: dict[str, list[Any]], row: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from l0.events import State, Usage
+    from l0.notebook._chat import Conversation
+    from l0.schema import StructuredResult, StructuredStream, UnifiedSchema
     from l0.stream import Stream
 
 
@@ -62,6 +64,13 @@ class Handle:
         self.started = False
         self.task: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.schema: UnifiedSchema[Any] | None = None
+        """What the answer was to be, where data was asked for."""
+        self.structured: StructuredStream[Any] | None = None
+        self.result: StructuredResult[Any] | None = None
+        """The validated data and how it came about, once there is any."""
+        self.conversation: Conversation | None = None
+        """What the question and its answer belong to, if they do."""
         self._aborted_by: str | None = None
         self._shown_in: object = None
 
@@ -108,6 +117,44 @@ class Handle:
         if self.outcome not in {"aborted", "cancelled"}:
             return None
         return self._aborted_by or "user"
+
+    # --- data ---
+
+    @property
+    def data(self) -> Any:
+        """The validated object; None until there is one, and after a failure.
+
+        Raises:
+            AttributeError: no data was asked for.
+        """
+        self._asked_for_data("data")
+        return None if self.result is None else self.result.data
+
+    @property
+    def partial(self) -> Any:
+        """The value of the text so far, as JSON has it; not validated.
+
+        Raises:
+            AttributeError: no data was asked for.
+        """
+        self._asked_for_data("partial")
+        from l0.schema import parse_partial_json
+
+        return parse_partial_json(self.text)
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """What was repaired to make data of the text, by the names in the docs of healing.
+
+        Raises:
+            AttributeError: no data was asked for.
+        """
+        self._asked_for_data("corrections")
+        return () if self.result is None else self.result.corrections
+
+    def _asked_for_data(self, name: str) -> None:
+        if self.structured is None:
+            raise AttributeError(f"this run has no {name}: ask for data with --schema NAME")
 
     # --- frames ---
 

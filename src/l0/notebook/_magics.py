@@ -20,8 +20,9 @@ from IPython.core.magic import (  # noqa: TID253
 from traitlets import Bool, Enum, TraitError, Unicode, validate
 
 from l0.models import Clients, parse_model
-from l0.notebook import _arguments, _cell, _commands, _values
-from l0.notebook._ask import GUARDRAIL_PRESETS, HINT, Asked, Setting, prepare
+from l0.notebook import _arguments, _board_ask, _cell, _commands, _structured_ask, _values
+from l0.notebook._ask import GUARDRAIL_PRESETS, Asked, Setting, hint, prepare
+from l0.notebook._board_handle import BoardHandle
 from l0.notebook._failure import without_keys
 from l0.notebook._handle import Handle
 from l0.notebook._transform import AWAITED
@@ -118,10 +119,15 @@ class L0Magics(Magics):
             resume=self.resume,
             format=self.format,
         )
-        asked = prepare(parsed, prompt, names, setting)
+        several = _board_ask.asks_several(parsed)
+        if several and (parsed.chat or parsed.schema):
+            one = "--chat" if parsed.chat else "--schema"
+            raise ValueError(f"{one} is for one run; -n, --race and --consensus ask for several")
+        ready = _board_ask.prepare_board if several else prepare
+        asked = ready(parsed, prompt, names, setting)
         if not (parsed.model or self.model or self.hinted):
             self.hinted = True
-            asked.notes.insert(0, HINT)
+            asked.notes.insert(0, hint(parsed))
         return asked, parsed
 
     def _start(self, asked: Asked, parsed: Any, *, awaited: bool) -> Any:
@@ -130,20 +136,27 @@ class L0Magics(Magics):
 
         assert self.shell is not None
         handle = asked.handle
-        handle.display = display = LiveDisplay(
-            handle.stream,
-            model=handle.model,
-            format=handle.format,
-            notes=asked.notes,
-            quiet=parsed.quiet,
-            on_stop=lambda: handle.abort_by("stop"),
-            background=parsed.bg,
-            shell=self.shell,
-        )
+        shown: dict[str, Any] = {
+            "format": handle.format,
+            "notes": asked.notes,
+            "quiet": parsed.quiet,
+            "on_stop": lambda: handle.abort_by("stop"),
+            "background": parsed.bg,
+            "shell": self.shell,
+        }
+        if isinstance(handle, BoardHandle):
+            handle.show_in(shown)
+        else:
+            handle.display = LiveDisplay(handle.stream, model=handle.model, **shown)
+        display = handle.display
         if asked.script is not None:
             asked.script.speed = self._speed(parsed.speed, headless=display.headless)
         if handle.name:
             self.shell.user_ns[handle.name] = handle
+        if parsed.chat:
+            self.shell.user_ns[parsed.chat] = handle.conversation
+        if parsed.schema:
+            _structured_ask.expect(handle)
         self.last = handle
         self.running[handle.stream_id] = handle
         handle.over.add_done_callback(lambda _: self.running.pop(handle.stream_id, None))

@@ -154,6 +154,8 @@ class Picture:
             self._begin("stream", t, end, start, self.tokens)
 
     def _restart(self, t: float, p: Payload) -> None:
+        if p.get("continues"):  # the provider goes on with the same answer
+            return
         kept_chars, kept = p["kept_chars"], p["kept_tokens"]
         stands = [
             v
@@ -212,6 +214,11 @@ class Picture:
             if violation.get("severity") != "warning":
                 self._causes["guardrail_violation"] = f"guardrail {violation['rule']}"
 
+    def _invalid(self, t: float, p: Payload) -> None:
+        told = [f"{each['path']}: {each['message']}".removeprefix(": ") for each in p["errors"]]
+        self._mark("violation", t, f"not valid: {'; '.join(told[:3])}")
+        self._causes["guardrail_violation"] = f"not valid: {told[0]}" if told else "not valid"
+
     def _drift(self, t: float, p: Payload) -> None:
         if p.get("detected"):
             self._causes["drift"] = f"drift: {words(', '.join(p.get('types') or ()))}"
@@ -263,6 +270,7 @@ _STEPS: dict[str, Callable[[Picture, float, Payload], None]] = {
     "TOOL_REQUESTED": Picture._tool_requested,
     "TOOL_ERROR": Picture._tool_error,
     "GUARDRAIL_RULE_RESULT": Picture._rule_result,
+    "SCHEMA_VALIDATION_ERROR": Picture._invalid,
     "DRIFT_CHECK_RESULT": Picture._drift,
     "RESUME_START": Picture._resume,
     "ERROR": Picture._error,

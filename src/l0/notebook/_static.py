@@ -12,7 +12,7 @@ import json
 from html import escape
 from typing import Any, Final
 
-from l0.notebook import _markdown
+from l0.notebook import _markdown, _structured
 from l0.notebook._look import FAINT, INK, LINE, LOST, SMALL, details
 from l0.notebook._picture import Picture, Withdrawn, count, seconds, words
 from l0.notebook._rows import clean
@@ -134,9 +134,18 @@ def text(story: Story, picture: Picture) -> str:
         lines.append(f"  {story.error['type']}: {untimed(story.error['message'])}")
         if story.error.get("hint"):
             lines.append(f"  {story.error['hint']}")
-    if story.text:
-        lines += ["", story.text]
-    return "\n".join(lines) + ("" if story.text else "\n")
+    said = story.text
+    if (found := _data_of(story)) is not None:
+        lines += [f"  {line}" for line in _structured.lines(found)]
+        said = _structured.text(found, said)
+    if said:
+        lines += ["", said]
+    return "\n".join(lines) + ("" if said else "\n")
+
+
+def _data_of(story: Story) -> _structured.Structured | None:
+    """The data that was asked for, unless another format is wanted for the text."""
+    return _structured.structured_of(story) if story.format in {"data", "markdown"} else None
 
 
 # --- HTML -----------------------------------------------------------------------------------
@@ -202,6 +211,8 @@ def _thoughts(thoughts: str) -> str:
 
 
 def _answer(story: Story) -> str:
+    if (found := _data_of(story)) is not None:
+        return _structured.html(found, story.text, live=story.live)
     if not story.text:
         return ""
     match story.format:

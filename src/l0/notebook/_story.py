@@ -85,6 +85,8 @@ class Story:
         self.rows: list[Row] = []
         self.fallen: list[str] = []
         """The texts that were withdrawn, in order."""
+        self.facts: dict[str, Any] = {}
+        """What else its views are told: of data that was asked for, its fields and its value."""
         self.outcome: str | None = None
         self.error: dict[str, str] | None = None
         """Type, message and perhaps a hint of what ended the run."""

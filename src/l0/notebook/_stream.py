@@ -43,7 +43,8 @@ class StreamView:
         self.bridge = Bridge(
             story, self._send, meta=meta, stop=stop, status=self._status, clock=clock
         )
-        self.widget = widget_class()(self.bridge)
+        module = "structured" if story.format == "data" else "stream"
+        self.widget = widget_class(module)(self.bridge)
         self.widget.on_msg(lambda _widget, content, _buffers: self.bridge.receive(content))
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -81,8 +82,8 @@ class StreamView:
 
 
 @cache
-def widget_class() -> type[Any]:
-    """The anywidget class, made when the first view is shown.
+def widget_class(module: str = "stream") -> type[Any]:
+    """The anywidget class of a built module, made when the first such view is shown.
 
     Raises:
         ImportError: anywidget is not installed.
@@ -93,8 +94,8 @@ def widget_class() -> type[Any]:
     class StreamWidget(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
         """A run, as it happens."""
 
-        _esm = STATIC / "stream.js"
-        _css = STATIC / "stream.css"
+        _esm = STATIC / f"{module}.js"
+        _css = STATIC / f"{module}.css"
 
         status = traitlets.Unicode("waiting").tag(sync=True)
         meta = traitlets.Dict().tag(sync=True)

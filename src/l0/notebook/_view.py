@@ -1,21 +1,27 @@
-"""`l0.view(x)`: show any run, live or recorded."""
+"""`l0.view(x)`: show any run, live or recorded; of several runs, the explorer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from l0.notebook._explorer_runs import holds_several
 from l0.notebook._sources import held_story, story_of, stream_of
 from l0.notebook._static import mimebundle
 from l0.notebook._story import Story
 
+if TYPE_CHECKING:
+    from l0.notebook._board_display import BoardShown
+    from l0.notebook._board_map_view import MapView
 
-def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> View:
+
+def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> Any:
     """A view of a run: of a stream or handle, a recording, a log, a store, a list of events.
 
     The last expression of a cell shows it, in notebooks and in marimo alike. A stream that has not
     ended is shown live from then on, in front-ends that have widgets; start it in the same cell or
-    later, `view` does not.
+    later, `view` does not. Of several runs it is the explorer: see `l0.explore`. Of a map it is its
+    progress: `result = await l0.view(l0.map(…))` shows it and runs it.
 
     Args:
         x: what holds the run.
@@ -24,7 +30,7 @@ def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> 
 
     Raises:
         TypeError: it holds no run.
-        ValueError: there is no such run in it, or several and none is named.
+        ValueError: there is no such run in it.
 
     Example:
         >>> from l0.events import EventBus, Log
@@ -34,6 +40,13 @@ def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> 
         >>> view(log)
         unfinished · demo
     """
+    several = _board_of(x)
+    if several is not None:
+        return several
+    if stream_id is None and holds_several(x):
+        from l0.notebook._explorer import explore
+
+        return explore(x)
     stream = stream_of(x)
     if stream is None or stream.outcome is not None or held_story(x) is not None:
         story = story_of(x, stream_id)
@@ -42,6 +55,22 @@ def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> 
     story = Story(model=named, format=format or getattr(x, "format", None) or "markdown")
     story.follow(stream)
     return View(story, stream.abort)
+
+
+def _board_of(x: Any) -> MapView | BoardShown | None:
+    """The view of a map, or of runs that a cell asked for together."""
+    from l0.compose import MapRun
+    from l0.notebook._board_handle import BoardHandle
+
+    if isinstance(x, MapRun):
+        from l0.notebook._board_map_view import MapView
+
+        return MapView(x)
+    if isinstance(x, BoardHandle):
+        from l0.notebook._board_display import BoardShown
+
+        return BoardShown(x.board, lambda: x.abort_by("stop"))
+    return None
 
 
 class View:
@@ -90,6 +119,17 @@ class View:
 
     def _repr_html_(self) -> str:
         return mimebundle(self.story)["text/html"]
+
+    def _display_(self) -> Any:
+        """What marimo shows, which is the only one that asks: a widget has to be one of its own."""
+        import marimo
+
+        widget = self.widget
+        if widget is None:
+            return marimo.Html(self._repr_html_())
+        self._live.bridge.deaf = True  # so Stop stays grey until the page has been heard
+        self._live.bridge.refresh()
+        return marimo.ui.anywidget(widget)
 
 
 def _in_format(story: Story, format: str) -> Story:
