@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 NODE   := $(shell command -v node 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo lab test check unit js bench docs clean help
+.PHONY: demo lab test check unit js bench chaos docs clean help
 
 help: ## what each word does
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "l0 needs Python 3.11 or newer; try make PYTHON=python3.13")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fast,lab]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fast,lab]" --group dev --group docs
 	@touch $@
 
 demo: $(READY) ## a stream is broken and saved, in the terminal and in a notebook
@@ -52,8 +52,16 @@ endif
 bench: $(READY) ## the bars of docs/performance.md, as ratios
 	$(BIN)/python bench/run.py
 
-docs: $(READY) ## the code in the documentation runs
+chaos: $(READY) ## every fault on every way, 100,000 random runs, a soak and fifty kills
+	$(BIN)/l0 chaos
+	HYPOTHESIS_PROFILE=chaos $(BIN)/pytest tests/stream/test_random_faults.py -n auto
+	$(BIN)/python bench/soak.py --minutes 1
+
+docs: $(READY) ## the code in the documentation runs, and the site is built into site/
+	$(BIN)/python docs/generate.py --check
 	$(BIN)/pytest tests/test_docs.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The site is in site/; read it with: $(BIN)/python -m http.server -d site -b 127.0.0.1"
 
 clean: ## everything that was made here
 	rm -rf $(VENV) demo site build dist js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

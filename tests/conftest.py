@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import l0
 from l0.events import Event, EventType, ObservabilityEvent
 from l0.stream import Stream
 from l0.testing import VirtualClock, check_run
+
+# How long an example takes is the machine's business, and no finding.
+settings.register_profile("l0", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("l0")
 
 
 @pytest.fixture

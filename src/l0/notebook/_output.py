@@ -82,7 +82,7 @@ class Output(ABC):
             self.view = self._open()
             bundle |= self.view.bundle
         except Exception:  # without a widget it is shown when it is over
-            log.warning("the live view can't be shown; `%%l0 doctor` says why", exc_info=True)
+            log.warning("the live view can't be shown; `%l0 doctor` says why", exc_info=True)
         self._publish(bundle)
 
     async def finish(self, error: BaseException | None = None) -> None:
