@@ -10,6 +10,7 @@ from l0.guardrails._drift_config import CONFIDENCE, DriftConfig, DriftResult
 from l0.guardrails._drift_format import FirstLineWatch, TemplateWatch
 from l0.guardrails._drift_json import JsonGate
 from l0.guardrails._fence import OPEN, PROSE, FenceSplitter, Piece
+from l0.guardrails._patience import patience, pause
 from l0.guardrails._patterns import phrase_set
 from l0.guardrails._phrases import PhraseMatch, PhraseScanner
 
@@ -28,8 +29,7 @@ _PHRASES = (
 _HISTORY = 100
 # The beginning is judged as it comes, since that costs least to throw away. Later text is held
 # until it is a block, or goes in circles: to begin a look costs as much as 200 characters of it.
-_BEGINNING, _SOON, _LATER = 1000, 25, 1000
-_PAUSE = 200  # characters that later text may grow by before anything is looked at
+_BEGINNING, _SOON = 1000, 25
 _CIRCLE = 32  # characters at the end of held text that stand in it twice
 _LEAST = 42  # a text with fewer characters to judge has no block that could drift
 
@@ -169,12 +169,12 @@ class DriftDetector:
         held = self._held = self._held + text
         if length >= self._next or held.rfind(held[-_CIRCLE:], 0, -1) >= 0:
             self._judge_held()
-        self.wanted_at = length + _PAUSE if length >= _BEGINNING else 0
+        self.wanted_at = length + pause(length) if length >= _BEGINNING else 0
 
     def _judge_held(self) -> None:
         text, self._held = self._held, ""
         start = self._length - len(text)
-        step = _SOON if self._length < _BEGINNING else _LATER
+        step = _SOON if self._length < _BEGINNING else patience(self._length)
         self._next = self._length - self._length % step + step
         if self._gate is not None:
             text, start = self._let_through(self._gate, text, start)

@@ -10,7 +10,7 @@ from l0.guardrails._drift_windows import WindowWatch
 BLOCK = 100
 """Characters that make it worth while to look at them."""
 
-_MOST = 2000  # characters that the watches take at once
+_MOST = 4500  # characters that the watches take at once: all that is held, and a token
 
 Drifts = dict[str, str]
 """Kinds of drift, each with a word on it."""

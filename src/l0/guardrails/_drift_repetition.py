@@ -39,17 +39,15 @@ class RepetitionWatch:
         all_text = self._text = old + fold
         self._length += len(fold)
         found = ""
-        size = self._size
-        shift = len(all_text) - self._length
-        for looked in range(self._looked + _STEP, self._length + 1, _STEP):
-            end = looked + shift
+        size, search = self._size, all_text.rfind
+        begin = self._looked + _STEP + len(all_text) - self._length
+        for end in range(begin, len(all_text) + 1, _STEP):
             # What stands here twice is seldom: a call for each place would cost more than to ask.
-            begin = end - size if end > size else 0
-            if all_text.rfind(all_text[end - SAME : end], begin, end - 1) >= 0:
+            if search(all_text[end - SAME : end], end - size if end > size else 0, end - 1) >= 0:
                 found = self._look(end) or found
             else:
                 self._loop = False
-            self._looked = looked
+            self._looked += _STEP
         self._text = all_text[-size - 2 * _STEP :]
         if self._sentences.feed(text, 0):
             found = "sentence"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from l0.events import GuardrailViolation, Severity
+from l0.guardrails._patience import patience
 from l0.guardrails._result import (
     GuardrailContext,
     GuardrailResult,
@@ -19,10 +20,6 @@ from l0.guardrails._rule import SETTLED, Checker, Found, GuardrailRule, JudgedSt
 from l0.guardrails._verdict import Slot, Verdict
 
 Step = tuple[int, GuardrailRule, list[GuardrailViolation]]
-
-# Patient rules are fed so many characters at a time, in the beginning of a text and later: to look
-# at 80 characters costs half as much as to look at 1,000.
-_FIRST_HOLD, _HOLD = 200, 1000
 
 _log = logging.getLogger("l0")
 _Feed = Callable[[str, int], Found | None]
@@ -131,11 +128,10 @@ class GuardrailEngine(Verdict):
 
     def _plan(self) -> None:
         """Say when text is wanted next."""
-        if self._live or self._queued or self._offset < _FIRST_HOLD:
+        if self._live or self._queued or self._offset < patience(self._offset):
             self.wanted_at = 0
         elif self._patient:
-            hold = _HOLD if self._offset > _HOLD else _FIRST_HOLD
-            self.wanted_at = self._offset - len(self._held) + hold
+            self.wanted_at = self._offset - len(self._held) + patience(self._offset)
         else:
             self.wanted_at = sys.maxsize
 
@@ -159,7 +155,7 @@ class GuardrailEngine(Verdict):
         """The text for patient rules once it is enough, and the very first, which may be long."""
         held = self._held + text
         length = self._offset
-        if not ended and len(held) < (_HOLD if length > _HOLD else _FIRST_HOLD) < length:
+        if not ended and len(held) < patience(length) < length:
             self._held = held
             return ""
         self._held = ""
@@ -308,8 +304,10 @@ class GuardrailEngine(Verdict):
     def _retire(self, slot: Slot) -> None:
         """No more text can matter to it."""
         slot.settled = True
-        self._live = [entry for entry in self._live if entry[0] is not slot]
-        self._patient = [entry for entry in self._patient if entry[0] is not slot]
+        if slot.patient:
+            self._patient = [entry for entry in self._patient if entry[0] is not slot]
+        else:
+            self._live = [entry for entry in self._live if entry[0] is not slot]
 
     def _drop(self, slot: Slot) -> None:
         """It takes no further part."""

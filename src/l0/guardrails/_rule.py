@@ -62,8 +62,8 @@ class Checker(Protocol):
     A checker decides about a place only when later text cannot change it, and holds back the rest:
     how the text was cut into pieces never shows in what it finds. A checker that has a method
     `gap(seconds, position)` is also told of each wait for upstream. One with a true attribute
-    `patient` is fed in larger pieces, of up to some 1,000 characters: what it finds before the end
-    can wait.
+    `patient` is fed in larger pieces, of 1,000 characters and in long texts up to some 4,000: what
+    it finds before the end can wait.
     """
 
     def feed(self, text: str, start: int) -> Found | None:
