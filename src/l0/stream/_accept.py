@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from l0.adapters import ACTIVITY
+from l0.adapters import ACTIVITY, BaseDecoder, has_transport
 from l0.errors import ProviderError
 from l0.events import (
     ConnectionRestoredPayload,
@@ -67,7 +67,10 @@ def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
     for item in out if isinstance(out, list | tuple) else (out,):
         if isinstance(item, Event):
             if item.type is EventType.ERROR:
-                raise _error_of(item)
+                # Events are nothing the garbage collector sees: an error whose traceback leads
+                # back to its own event would never be collected, nor would the run.
+                error, item, out = _error_of(item), None, None  # noqa: PLW2901  the frame lives on
+                raise error
             if item.type is EventType.COMPLETE:
                 attempt.complete = item
                 return
@@ -90,8 +93,9 @@ def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
     """The source ended: what the adapter still holds, what was withheld, buffered tool calls."""
     if not attempt.alive:
         attempt.leave_scope()
-    if attempt.complete is None and attempt.decoder is not None:
-        for item in attempt.decoder.finish():
+    if attempt.complete is None:
+        decoder = attempt.decoder or _unknown(run, attempt)
+        for item in decoder.finish():
             yield from accept(run, attempt, item)
     matcher = attempt.matcher
     if matcher is not None and not matcher.decided:
@@ -105,6 +109,19 @@ def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
     if run.options.buffer_tool_calls:
         for event in sorted(attempt.tool_calls, key=_index):
             yield from _hand(run, event)
+
+
+def _unknown(run: Run, attempt: Attempt) -> BaseDecoder:
+    """For a source that ended before a chunk told its adapter: behind HTTP that is no end.
+
+    In a resumed attempt nothing else would notice, and the text would stay cut where it was.
+    """
+    source, given = attempt.source, run.options.adapter_options
+    wanted = given.get("require_finish") if isinstance(given, Mapping) else None
+    required = getattr(given, "require_finish", wanted)
+    if not isinstance(required, bool):
+        required = source is not None and has_transport(source.stream)
+    return BaseDecoder(require_finish=required)
 
 
 def _index(event: Event) -> int:

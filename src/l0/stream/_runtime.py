@@ -93,6 +93,7 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                     yield event
                 return
             except BaseException as raised:  # whatever it is, the upstream has to be closed
+                chunk = out = None  # the error's own event would be a cycle nobody can collect
                 restart = await recover(run, watch.translate(raised))
     except Stopped:
         return

@@ -102,7 +102,7 @@ class Stream:
         if not run.started:
             self._abort_asked = True  # it never will be
         elif generator is not None and not _running(generator):
-            await generator.aclose()
+            await _shut(generator)
         elif not run.gone:  # another task waits in it
             run.watch.interrupt("abort")
         await self._end()
@@ -296,6 +296,19 @@ def _running(generator: AsyncGenerator[Event, None]) -> bool:
     """Whether a task is in it, rather than its consumer."""
     running: bool = generator.ag_running  # type: ignore[attr-defined]  # typeshed has it elsewhere
     return running
+
+
+async def _shut(generator: AsyncGenerator[Event, None]) -> None:
+    """As `generator.aclose()`.
+
+    That one leaves the generator "running" in CPython 3.11 if a wait of its clean-up is cut short,
+    and a consumer that goes on gets a RuntimeError where its iteration should end.
+    """
+    try:
+        await generator.athrow(GeneratorExit)
+    except (GeneratorExit, StopAsyncIteration):
+        if generator.ag_frame is not None:  # type: ignore[attr-defined]  # typeshed has it elsewhere
+            raise  # not the generator's own
 
 
 async def consume_stream(source: Any) -> str:

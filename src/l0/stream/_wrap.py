@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from l0.adapters import ACTIVITY
 from l0.errors import FeatureNotEnabledError, InvalidStreamError
 from l0.events import Event
 from l0.stream._attempt import AttemptInfo
+from l0.stream._fast import fast
 from l0.stream._options import build_options
 from l0.stream._prompt import continue_messages
 from l0.stream._run import run
 from l0.stream._source import positional
 from l0.stream._stream import Stream
 
+Transport: TypeAlias = Literal["sdk", "fast"]
+
 _RESOURCES = {"chat": ("completions",), "responses": (), "messages": ()}
 
 
-def wrap(x: Any, /, **options: Any) -> Any:
+def wrap(x: Any, /, *, transport: Transport = "sdk", **options: Any) -> Any:
     """Make a factory, a stream or a client reliable; takes the options of `run`.
 
     A callable gives what `run` gives. An async iterator or awaitable gives a stream of one attempt
     (it can't be opened again; fallbacks still apply). A client with `chat.completions`, `responses`
     or `messages` gives one that looks the same, whose `create(..., stream=True)` returns a
-    `Stream`; its own retries are switched off.
+    `Stream`; its own retries are switched off. With `transport="fast"` the client still makes the
+    request, but what it streams is decoded here, at a fraction of the time; chunks are dicts then.
 
     Raises:
         InvalidStreamError: the client is synchronous; the asynchronous one is named.
         TypeError: it is none of these, or an option is unknown.
+        ValueError: there is no such transport, or not for this.
 
     Example:
         >>> import asyncio, l0
@@ -38,7 +43,9 @@ def wrap(x: Any, /, **options: Any) -> Any:
     """
     if _is_client(x):
         _refuse_synchronous(x)
-        return WrappedClient(x, options)
+        return WrappedClient(x, options, transport)
+    if transport != "sdk":
+        raise ValueError(f"transport={transport!r} is for clients such as AsyncOpenAI(), not {x!r}")
     if callable(x) or hasattr(x, "__aiter__") or inspect.isawaitable(x):
         return run(x, **options)
     if hasattr(x, "__aenter__"):
@@ -79,21 +86,29 @@ class WrappedClient:
         unwrapped: the client as it was given.
     """
 
-    def __init__(self, client: Any, options: dict[str, Any]) -> None:
+    def __init__(self, client: Any, options: dict[str, Any], transport: Transport = "sdk") -> None:
         build_options(None, stream=list, **options)  # unknown or bad options are told here
+        if transport not in {"sdk", "fast"}:
+            raise ValueError(f"transport must be 'sdk' or 'fast', got {transport!r}")
+        if transport == "fast" and not hasattr(client, "with_streaming_response"):
+            raise ValueError(
+                "transport='fast' is for the clients of the openai and anthropic packages; "
+                f"{type(client).__name__} has no with_streaming_response"
+            )
         self.unwrapped = client
-        self._options = options
+        self._options, self._transport = options, transport
         configure = getattr(client, "with_options", None)
         self._client = configure(max_retries=0) if callable(configure) else client
 
     def with_options(self, **options: Any) -> WrappedClient:
-        """The same client with some l0 options changed."""
-        return WrappedClient(self.unwrapped, {**self._options, **options})
+        """The same client with some l0 options changed, or the transport."""
+        transport = options.pop("transport", self._transport)
+        return WrappedClient(self.unwrapped, {**self._options, **options}, transport)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._client, name)
         if name in _RESOURCES:
-            return _Resource(value, _RESOURCES[name], self._options)
+            return _Resource(value, _RESOURCES[name], self._options, self._transport)
         return value
 
     async def __aenter__(self) -> Self:
@@ -110,32 +125,43 @@ class WrappedClient:
 class _Resource:
     """`client.chat`, `client.chat.completions`, `client.responses`, `client.messages`."""
 
-    def __init__(self, resource: Any, path: tuple[str, ...], options: dict[str, Any]) -> None:
+    def __init__(
+        self, resource: Any, path: tuple[str, ...], options: dict[str, Any], transport: Transport
+    ) -> None:
         self._resource, self._path, self._options = resource, path, options
+        self._transport: Transport = transport
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._resource, name)
         if self._path and name == self._path[0]:
-            return _Resource(value, self._path[1:], self._options)
+            return _Resource(value, self._path[1:], self._options, self._transport)
         if name == "create" and not self._path:
-            return _Create(self._resource, value, self._options)
+            return _Create(self._resource, value, self._options, self._transport)
         return value
 
 
 class _Create:
     """The `create` of a resource."""
 
-    def __init__(self, resource: Any, create: Any, options: dict[str, Any]) -> None:
+    def __init__(
+        self, resource: Any, create: Any, options: dict[str, Any], transport: Transport
+    ) -> None:
         self._resource, self._create, self._options = resource, create, options
+        self._is_fast = transport == "fast"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        is_fast = self._is_fast and kwargs.get("stream")
+        create = fast(self._resource) if is_fast else self._create
+
         def factory(info: AttemptInfo) -> Any:
-            return self._create(*args, **_continued(kwargs, info))
+            return create(*args, **_continued(kwargs, info))
 
         options = _named(self._options, kwargs)
         if not kwargs.get("stream"):
             return _call(factory, options)
         retrieve = getattr(self._resource, "retrieve", None)
+        if is_fast and callable(retrieve):
+            retrieve = fast(self._resource, "retrieve")
         if kwargs.get("background") and callable(retrieve):
             return run(_Background(factory, retrieve, kwargs), **options)
         return run(factory, **options)
