@@ -82,7 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--speed", type=float, default=60.0, help="tokens a second; 0: no limit")
     serve.add_argument("--list", action="store_true", help="list the faults and end")
     serve.set_defaults(act=_serve)
+    _add_chaos(commands)
     return parser
+
+
+def _add_chaos(commands: Any) -> None:
+    chaos = commands.add_parser(
+        "chaos",
+        help="break every answer in every way, and count what is lost",
+        description="Plays every fault on every way to a provider, at every position and under "
+        "every policy, through the real clients against a server on this machine. Prints a line a "
+        "fault, and the cells that are not as they should be; status 1 if there is one.",
+    )
+    chaos.add_argument("only", nargs="?", default="", help="cells of this name, such as drop@")
+    chaos.add_argument("--reduced", action="store_true", help="in the middle only; under a minute")
+    chaos.add_argument("--cells", action="store_true", help="a line for every cell")
+    chaos.add_argument("--json", action="store_true", help="all cells as JSON")
+    chaos.set_defaults(act=_chaos)
 
 
 def _add_looks(commands: Any) -> None:
@@ -292,6 +308,17 @@ async def _serve(arguments: argparse.Namespace) -> int:
         )
         await asyncio.Event().wait()
     return 0
+
+
+async def _chaos(arguments: argparse.Namespace) -> int:
+    from l0.testing._matrix_command import chaos
+
+    return await chaos(
+        reduced=arguments.reduced,
+        only=arguments.only,
+        cells=arguments.cells,
+        json=arguments.json,
+    )
 
 
 if __name__ == "__main__":
