@@ -194,7 +194,10 @@ def test_a_subclass_of_an_sdk_class_is_known_too():
     assert detect_adapter(type("Mine", (base,), {})()).name == "anthropic"
 
 
-@pytest.mark.parametrize("stream", [[], iter(()), None, "text", object()], ids=lambda stream: type(stream).__name__)
+OTHERS = [[], iter(()), None, "text", object()]
+
+
+@pytest.mark.parametrize("stream", OTHERS, ids=lambda stream: type(stream).__name__)
 def test_other_streams_are_left_to_the_first_chunk(stream):
     assert select_adapter(stream) is None
     assert detect_adapter(stream) is None
