@@ -34,6 +34,8 @@ async def main() -> None:
                 await picture(server, context, "live-cell", live=True)
                 await picture(server, context, "saved-cell")
                 await picture(server, context, "dark-cell", theme="JupyterLab Dark", live=True)
+                await board(server, context)
+                await explorer(server, context)
         finally:
             await server.stop()
 
@@ -65,6 +67,39 @@ async def picture(
     if live:
         await notebook.ran()
     await page.close()
+
+
+async def board(server: LabServer, context: object) -> None:
+    """Three models in a race, in the middle of it."""
+    models = "sim:story -f sim:markdown -f sim:unicode"
+    cell = f"%%l0 {models} --race --speed 40\nTell me of the lighthouse."
+    notebook = await Notebook.create(server, context, ["%load_ext l0", cell, ""], "board")
+    await notebook.run_all(wait=False)
+    await notebook.page.wait_for_function(
+        "() => [...document.querySelectorAll('.l0-card .l0-answer')]"
+        ".filter((answer) => answer.textContent.length > 180).length >= 3"
+    )
+    await notebook.select(2)
+    await notebook.page.mouse.move(0, 0)
+    await notebook.shoot(IMAGES / "board.png", notebook.cell(1))
+    await notebook.ran()
+    await notebook.page.close()
+
+
+async def explorer(server: LabServer, context: object) -> None:
+    """A run of the log, opened and replayed up to its second attempt."""
+    cells = ["%load_ext l0", CELL, "import l0\nl0.explore()"]
+    notebook = await Notebook.create(server, context, cells, "explorer")
+    await notebook.run_all()
+    view = notebook.view(2)
+    await view.locator(".l0-grid .l0-row").first.click()
+    slider = view.get_by_role("slider", name="Moment")
+    await slider.wait_for()
+    await slider.fill("620")
+    await notebook.reveal(2)
+    await notebook.page.mouse.move(0, 0)
+    await notebook.shoot(IMAGES / "explorer.png", notebook.cell(2))
+    await notebook.page.close()
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ _CLOSERS: Final = {  # what stands before the backslashes, and after them
     "markdown": (_LINE + r"[ ]{0,3}", rf"(?:#(?=\s|\Z)|{_RULE})"),
     "brackets": (_LINE + r"[ ]{0,3}", _RULE),
 }
-_NO_NAME: Final = re.compile(  # all that is neither a letter of XML's names nor of theirs inside
-    r"[^A-Za-z0-9_.\-\u00b7\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff"
-    r"\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd]+"
+_NO_NAME: Final = re.compile(  # all but letters that every edition of XML takes in a name
+    r"[^A-Za-z0-9_.\-\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u03a3-\u03ce\u0410-\u044f"
+    r"\u3041-\u3094\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3]+"
 )
 _ESCAPE: Final = {
     name: re.compile(rf"(?m)({before})(\\*)({after})") for name, (before, after) in _CLOSERS.items()
@@ -104,7 +104,7 @@ def tag_name(label: str) -> str:
 def xml_name(text: str) -> str:
     """A text as a name that XML takes, for tags and attributes."""
     name = _NO_NAME.sub("_", text) or "_"
-    return name if name[0] not in "0123456789.-\u00b7" else f"_{name}"
+    return name if name[0] not in "0123456789.-" else f"_{name}"
 
 
 def _xml(label: str, content: str) -> str:
