@@ -605,3 +605,12 @@ async def test_s83_no_secret_of_a_run_leaves_it(tmp_path):
 def _check_none_of(stored, *secrets):
     for secret in secrets:
         assert secret.encode() not in stored, secret
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_stands_behind_a_token_does_not_decide_about_it(batch):
+    """A digit beyond its end is none of it, whether it has come yet or not."""
+    pieces = ["Bearer sk-github_pat_ada:", "lovelace99 "]
+    assert text_of(record(pieces, batch)) == "".join(pieces)
+    pieces = ["Bearer sk-github_pat_4da:", "lovelace "]
+    assert text_of(record(pieces, batch)) == "Bearer [redacted]:lovelace "

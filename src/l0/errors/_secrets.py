@@ -67,7 +67,7 @@ PATTERNS: dict[str, re.Pattern[str]] = {
         rf"eyJ(?<!{_TOKEN}eyJ){_TOKEN}{{10,}}\.{_TOKEN}*\.{_TOKEN}{{8,}}(?:\.{_TOKEN}+){{0,2}}"
     ),
     "bearer": re.compile(
-        r"(?<=\bbearer\s)(?:(?=[^\s0-9]{0,200}[0-9])[A-Za-z0-9._~+/=-]{16,}|[A-Za-z0-9]{24,})",
+        r"(?<=\bbearer\s)(?:(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]{16,}|[A-Za-z0-9]{24,})",
         re.IGNORECASE,
     ),
     # The header as text, JSON, Python dict or list of pairs: after it any length is a credential.
