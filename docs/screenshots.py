@@ -33,9 +33,9 @@ async def main() -> None:
                 )
                 await picture(server, context, "live-cell", live=True)
                 await picture(server, context, "saved-cell")
-                await picture(server, context, "dark-cell", theme="JupyterLab Dark", live=True)
                 await board(server, context)
                 await explorer(server, context)
+                await picture(server, context, "dark-cell", theme="JupyterLab Dark", live=True)
         finally:
             await server.stop()
 
@@ -71,7 +71,7 @@ async def picture(
 
 async def board(server: LabServer, context: object) -> None:
     """Three models in a race, in the middle of it."""
-    models = "sim:story -f sim:markdown -f sim:unicode"
+    models = "sim:story -f sim:markdown -f sim:code"
     cell = f"%%l0 {models} --race --speed 40\nTell me of the lighthouse."
     notebook = await Notebook.create(server, context, ["%load_ext l0", cell, ""], "board")
     await notebook.run_all(wait=False)
