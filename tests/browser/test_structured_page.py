@@ -51,7 +51,8 @@ async def test_n17_values_fill_in_live_and_the_end_is_the_validated_object(noteb
     await tree.wait_for()
     fields = tree.locator(":scope > .l0-field > .l0-key")
     expected = ["station", "keeper", "lamp", "readings", "remarks", "grade"]
-    assert (await fields.all_text_contents())[: len(expected)] == expected
+    # What the answer has and the schema has not comes behind, where it has come yet.
+    assert await fields.all_text_contents() in (expected, [*expected, "position"])
     assert await nb.view(1).locator(".l0-what").inner_text() == "Log\nso far"
     todo, grown = [], []
     while await tree.count():
