@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import json
 import pkgutil
 import re
@@ -83,13 +84,15 @@ def test_type_checkers_see_the_same_door():
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_rooms_public_names_are_listed_and_documented(room):
-    """`__all__` is true, has no doubles, and each class and function has a docstring."""
+    """`__all__` is true, has no doubles; classes have docstrings, functions examples in them."""
     module = importlib.import_module(f"l0.{room}")
     assert len(set(module.__all__)) == len(module.__all__)
     for name in module.__all__:
         value = getattr(module, name)
         if callable(value) and getattr(value, "__module__", "").startswith("l0."):
             assert value.__doc__, f"l0.{room}.{name} has no docstring"
+            if inspect.isfunction(value):
+                assert ">>>" in value.__doc__, f"l0.{room}.{name} has no example"
 
 
 def sources() -> list[Path]:

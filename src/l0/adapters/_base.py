@@ -87,6 +87,10 @@ def has_transport(stream: Any) -> bool:
     asked for. The streams of the openai and anthropic packages, and the fast transport, hold the
     response as `response`; openai's event helpers (`client.responses.stream()`) as `_response`. A
     plain iterator, a list or a test double has no connection to lose: its end is the end.
+
+    Example:
+        >>> has_transport(["a list", "has no connection"])
+        False
     """
     if getattr(stream, "response", None) is not None:
         return True

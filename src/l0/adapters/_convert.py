@@ -47,6 +47,19 @@ async def to_l0_events_with_messages(
 
     `extract_message` gives a text, a mapping with `text` (or `value`) and what goes to `data`, such
     as `role` and `kind`, an `Event`, or None.
+
+    Example:
+        >>> import asyncio
+        >>> async def chunks():
+        ...     yield {"think": "Let me see."}
+        ...     yield {"say": "42"}
+        >>> async def main():
+        ...     found = to_l0_events_with_messages(
+        ...         chunks(), lambda chunk: chunk.get("say"), lambda chunk: chunk.get("think")
+        ...     )
+        ...     return [(event.type.value, event.text) async for event in found]
+        >>> asyncio.run(main())
+        [('message', 'Let me see.'), ('token', '42'), ('complete', None)]
     """
     async for event in to_multimodal_l0_events(
         stream, extract_text=extract_text, extract_message=extract_message
@@ -67,6 +80,21 @@ async def to_multimodal_l0_events(
     Raises:
         InvalidStreamError: the stream is not asynchronous, or an extractor gives what it can't.
         TypeError: there is no such extractor.
+
+    Example:
+        >>> import asyncio
+        >>> async def chunks():
+        ...     yield {"done": 50}
+        ...     yield {"say": "Here it is."}
+        >>> async def main():
+        ...     found = to_multimodal_l0_events(
+        ...         chunks(),
+        ...         extract_text=lambda chunk: chunk.get("say"),
+        ...         extract_progress=lambda chunk: chunk.get("done"),
+        ...     )
+        ...     return [event.type.value async for event in found]
+        >>> asyncio.run(main())
+        ['progress', 'token', 'complete']
     """
     chosen = _chosen({**(extractors or {}), **more})
     start = 0

@@ -100,6 +100,11 @@ def create_adapter_audio_event(
 
     Raises:
         ValueError: there is neither base64 nor url nor data.
+
+    Example:
+        >>> event = create_adapter_audio_event(url="https://example.org/a.mp3", duration=1.5)
+        >>> event.payload.metadata
+        {'duration': 1.5}
     """
     return _media(
         DataPayload(ContentType.AUDIO, mime_type, base64, url, data, metadata=metadata or None)
@@ -118,6 +123,10 @@ def create_adapter_video_event(
 
     Raises:
         ValueError: there is neither base64 nor url nor data.
+
+    Example:
+        >>> create_adapter_video_event(url="https://example.org/a.mp4", width=640).payload.mime_type
+        'video/mp4'
     """
     return _media(
         DataPayload(ContentType.VIDEO, mime_type, base64, url, data, metadata=metadata or None)
@@ -136,6 +145,11 @@ def create_adapter_file_event(
 
     Raises:
         ValueError: there is neither base64 nor url nor data.
+
+    Example:
+        >>> table = create_adapter_file_event(data=b"a,b", mime_type="text/csv", filename="t.csv")
+        >>> table.payload.metadata
+        {'filename': 't.csv'}
     """
     return _media(
         DataPayload(ContentType.FILE, mime_type, base64, url, data, metadata=metadata or None)
@@ -154,6 +168,10 @@ def create_adapter_binary_event(
 
     Raises:
         ValueError: there is neither base64 nor url nor data.
+
+    Example:
+        >>> create_adapter_binary_event(data=b"GIF89a", size=6).payload.data
+        b'GIF89a'
     """
     return _media(
         DataPayload(ContentType.BINARY, mime_type, base64, url, data, metadata=metadata or None)

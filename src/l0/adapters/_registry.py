@@ -65,7 +65,12 @@ def register_adapter(adapter: A) -> A:
 
 
 def unregister_adapter(name: str) -> bool:
-    """Forget a registered adapter; whether there was one. Built-in ones stay."""
+    """Forget a registered adapter; whether there was one. Built-in ones stay.
+
+    Example:
+        >>> unregister_adapter("never registered")
+        False
+    """
     kept = [known for known in _registered if known.name != name]
     found = len(kept) < len(_registered)
     _registered[:] = kept
@@ -73,12 +78,23 @@ def unregister_adapter(name: str) -> bool:
 
 
 def registered_adapters() -> list[Adapter]:
-    """The registered adapters, newest first: always the same list, without the built-in ones."""
+    """The registered adapters, newest first: always the same list, without the built-in ones.
+
+    Example:
+        >>> registered_adapters()
+        []
+    """
     return _registered
 
 
 def reset_adapters() -> None:
-    """Forget every registered adapter."""
+    """Forget every registered adapter.
+
+    Example:
+        >>> reset_adapters()
+        >>> registered_adapters()
+        []
+    """
     _registered.clear()
 
 
@@ -107,6 +123,11 @@ def select_adapter(
     Raises:
         AdapterNotFoundError: no adapter has that name.
         TypeError: the hint is none of these.
+
+    Example:
+        >>> adapter, how = select_adapter(["Hello"], "event")
+        >>> adapter.name, how
+        ('event', 'hint')
     """
     if hint is not None:
         hinted = _by_hint(hint)
@@ -135,6 +156,11 @@ def select_by_chunk(chunk: Any) -> tuple[Adapter, How]:
     """The adapter for a stream's first item that is not None, and how it was found.
 
     Only adapters that make decoders are asked: for one that wraps the stream it is too late.
+
+    Example:
+        >>> adapter, how = select_by_chunk("Hello")
+        >>> adapter.name
+        'event'
     """
     built_in = (_passthrough,) if type(chunk) in _PLAIN else _built_in
     for adapter in (*_registered, *built_in):
@@ -153,6 +179,13 @@ def bind(
 
     One set of options serves a chain of several providers: names that only another built-in adapter
     knows are passed over, and a `fallback` takes from them what it knows, whatever the rest is.
+
+    Example:
+        >>> from l0.adapters import select_adapter
+        >>> adapter, _ = select_adapter(["a"], "event")
+        >>> source, decoder = bind(adapter, ["a", "b"])
+        >>> source
+        ['a', 'b']
     """
     if options is not None and isinstance(adapter, BaseAdapter):
         options = _fitting(adapter, options, fallback=fallback)

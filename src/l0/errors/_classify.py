@@ -89,7 +89,12 @@ def categorize_error(error: BaseException) -> ErrorCategory:
 
 
 def is_network_error(error: BaseException) -> bool:
-    """Whether the connection failed, rather than the provider, the model or the program."""
+    """Whether the connection failed, rather than the provider, the model or the program.
+
+    Example:
+        >>> is_network_error(ConnectionResetError()), is_network_error(ValueError())
+        (True, False)
+    """
     return classify(error).category is ErrorCategory.NETWORK
 
 
@@ -97,6 +102,10 @@ def is_retryable_error(error: BaseException) -> bool:
     """Whether another try of the same source can help.
 
     Not so for fatal and internal errors, exhausted quotas and bad certificates.
+
+    Example:
+        >>> is_retryable_error(TimeoutError()), is_retryable_error(KeyError("answer"))
+        (True, False)
     """
     return classify(error).retryable
 

@@ -292,7 +292,13 @@ class ListingError(Error):
 
 
 def is_l0_error(value: object) -> bool:
-    """Whether a value is a failure that the library itself reported."""
+    """Whether a value is a failure that the library itself reported.
+
+    Example:
+        >>> from l0.errors import ZeroOutputError, is_l0_error
+        >>> is_l0_error(ZeroOutputError("no")), is_l0_error(OSError("no"))
+        (True, False)
+    """
     return isinstance(value, Error)
 
 

@@ -31,7 +31,13 @@ _Call = tuple[
 
 
 def new_stream_id() -> str:
-    """A UUIDv7: unique, and sorted by time of creation."""
+    """A UUIDv7: unique, and sorted by time of creation.
+
+    Example:
+        >>> first, second = new_stream_id(), new_stream_id()
+        >>> len(first), first < second
+        (36, True)
+    """
     return str(_uuid7()())
 
 

@@ -75,6 +75,12 @@ def register_payload(cls: P) -> P:
     Raises:
         TypeError: the class is no payload.
         ValueError: another class has declared the type.
+
+    Example:
+        >>> from l0.events import payload_class
+        >>> known = payload_class("TOKENS")
+        >>> register_payload(known) is known  # once more is no harm
+        True
     """
     if not (isinstance(cls, type) and issubclass(cls, Payload)):
         raise TypeError(f"{cls!r} is no Payload; declare `class {cls}Payload(Payload)`")
@@ -91,6 +97,10 @@ def catalog() -> dict[str, type[Payload]]:
     """Every declared type and its payload class, in the order of declaration, room by room.
 
     The families of rooms that are not in use yet are declared now.
+
+    Example:
+        >>> catalog()["RETRY_ATTEMPT"].__name__
+        'RetryAttemptPayload'
     """
     for module, types in _FAMILIES.items():
         if types[-1] not in _catalog:
@@ -129,6 +139,10 @@ def payload_class(type_: str) -> type[Payload]:
 
     Raises:
         ValueError: there is no such type; the nearest one is named.
+
+    Example:
+        >>> payload_class("TOKENS").__name__
+        'TokensPayload'
     """
     found = find_payload(type_)
     if found is None:

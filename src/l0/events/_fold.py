@@ -17,6 +17,13 @@ def fold(state: State, payload: Payload, ts: float = 0.0) -> None:
     """Apply one event to the state; `ts` is the event's time in Unix milliseconds.
 
     Payloads that say nothing about the state are ignored, so a whole log may be folded.
+
+    Example:
+        >>> from l0.events import State, payload_class
+        >>> state = State()
+        >>> fold(state, payload_class("TOKENS")(start=0, texts=["Hel", "lo"], offsets_us=[0, 9]))
+        >>> state.content
+        'Hello'
     """
     apply = FOLDS.get(type(payload))
     if apply is not None:
@@ -24,7 +31,13 @@ def fold(state: State, payload: Payload, ts: float = 0.0) -> None:
 
 
 def folds(payload_type: type[Payload]) -> bool:
-    """Whether events of this type change the state."""
+    """Whether events of this type change the state.
+
+    Example:
+        >>> from l0.events import payload_class
+        >>> folds(payload_class("TOKENS")), folds(payload_class("STREAM_READY"))
+        (True, False)
+    """
     return payload_type in FOLDS
 
 

@@ -18,6 +18,15 @@ async def get_stream_metadata(store: Any, stream_id: str) -> StreamMetadata | No
 
     Raises:
         ValueError: the stream id is none.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.events import InMemoryEventStore
+        >>> store = InMemoryEventStore()
+        >>> stream = l0.run(lambda: ["Hello"], event_store=store)
+        >>> _ = asyncio.run(stream.read())
+        >>> asyncio.run(get_stream_metadata(store, stream.stream_id)).stream_id == stream.stream_id
+        True
     """
     own = getattr(store, "stream_metadata", None)
     if own is not None:

@@ -152,6 +152,12 @@ def set_default_store(store: EventStore | str | None) -> None:
     """Where runs without an `event_store` of their own are recorded; None: nowhere.
 
     A URL is opened at first use, once for the whole process.
+
+    Example:
+        >>> from l0.events import get_default_store
+        >>> set_default_store(None)
+        >>> get_default_store() is None
+        True
     """
     global _default  # noqa: PLW0603  one a process is what it is for
     if store is not None and not isinstance(store, str) and not is_store(store):
@@ -164,6 +170,13 @@ def get_default_store() -> EventStore | None:
 
     Raises:
         StoreError: it can't be opened.
+
+    Example:
+        >>> from l0.events import get_default_store, set_default_store
+        >>> set_default_store("memory:")
+        >>> type(get_default_store()).__name__
+        'InMemoryEventStore'
+        >>> set_default_store(None)
     """
     return resolve_store(_default)
 
@@ -174,6 +187,10 @@ def resolve_store(store: EventStore | str | PathLike[str] | None) -> EventStore 
     Raises:
         StoreError: it can't be opened.
         TypeError: it is no store.
+
+    Example:
+        >>> resolve_store("memory:") is resolve_store("memory:")
+        True
     """
     if store is None or is_store(store):
         return store

@@ -61,7 +61,12 @@ async def verify(
 
 
 def verify_records(records: Iterable[Record], head: str | None = None) -> Verification:
-    """As `verify`, for the records of one stream that are at hand, in their order."""
+    """As `verify`, for the records of one stream that are at hand, in their order.
+
+    Example:
+        >>> verify_records([]).ok
+        True
+    """
     return check_rows(rows_of(records), head)
 
 

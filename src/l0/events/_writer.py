@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _BREATH = 8  # events after which the thread lets others run
 _AT_EXIT = 5.0  # seconds a store has to write what it holds when the process ends
+_ENDED = 256  # streams that are remembered though they have ended: more may follow at once
 
 
 class Writer:
@@ -59,6 +60,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._waiting: list[Future[None]] = []
         self._tallies: dict[str, Tally] = {}
+        self._ended: deque[str] = deque()  # of the tallies, those of streams that have ended
         self._group_rows: dict[str, tuple[Tap, list[Row]]] = {}
         self._count = 0
         self.progress = 0  # grows while the thread gets on
@@ -246,9 +248,19 @@ class Writer:
         if tally is None:
             if len(self._tallies) >= 10_000:
                 self._tallies.clear()  # they are looked up again
+                self._ended.clear()
             tally = self._backend.tally(stream_id) or Tally(stream_id)
-            self._tallies[stream_id] = tally
+            self._remember(tally)
         return tally
+
+    def _remember(self, tally: Tally) -> None:
+        """Keep a tally; of streams that have ended the latest only, others are looked up again."""
+        known = self._tallies.get(tally.stream_id)
+        self._tallies[tally.stream_id] = tally
+        if tally.outcome is not None and (known is None or known.outcome is None):
+            self._ended.append(tally.stream_id)
+            if len(self._ended) > _ENDED:
+                self.forget(self._ended.popleft())
 
     def forget(self, stream_id: str) -> None:
         """A stream was deleted; on the thread only."""
@@ -283,7 +295,7 @@ class Writer:
             streams.append((after, rows))
         self._backend.write(streams)
         for (tap, rows), (after, _) in zip(group, streams, strict=True):
-            self._tallies[after.stream_id] = after
+            self._remember(after)
             tap.pending -= len(rows)
             tap.written += len(rows)
 

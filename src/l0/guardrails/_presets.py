@@ -24,17 +24,32 @@ class Guardrails:
 
     @staticmethod
     def minimal() -> list[GuardrailRule]:
-        """JSON that claims to be JSON closes; the answer is not empty."""
+        """JSON that claims to be JSON closes; the answer is not empty.
+
+        Example:
+            >>> [rule.name for rule in minimal_guardrails()]
+            ['json', 'zero_output']
+        """
         return [json_rule(), zero_output_rule()]
 
     @staticmethod
     def recommended() -> list[GuardrailRule]:
-        """As minimal, and markdown that closes, and warnings about telltale phrases."""
+        """As minimal, and markdown that closes, and warnings about telltale phrases.
+
+        Example:
+            >>> [rule.name for rule in recommended_guardrails()]
+            ['json', 'markdown', 'pattern', 'zero_output']
+        """
         return [json_rule(), markdown_rule(), pattern_rule(), zero_output_rule()]
 
     @staticmethod
     def strict() -> list[GuardrailRule]:
-        """Every built-in rule; JSON that claims to be JSON must also parse."""
+        """Every built-in rule; JSON that claims to be JSON must also parse.
+
+        Example:
+            >>> print(*[rule.name for rule in strict_guardrails()])
+            json strict_json markdown latex pattern zero_output stall repetition
+        """
         return [
             json_rule(),
             strict_json_rule(expect=False),

@@ -13,12 +13,24 @@ BASE_URLS: Final = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_UR
 
 
 def key_of(provider: str) -> str | None:
-    """The key from the environment; never shown or recorded."""
+    """The key from the environment; never shown or recorded.
+
+    Example:
+        >>> import os
+        >>> key_of("openai") == (os.environ.get("OPENAI_API_KEY") or None)
+        True
+    """
     return (os.environ.get(KEYS[provider]) or "").strip() or None
 
 
 def base_url_of(provider: str) -> str | None:
-    """The address from the environment; None: the provider's own."""
+    """The address from the environment; None: the provider's own.
+
+    Example:
+        >>> import os
+        >>> base_url_of("openai") == (os.environ.get("OPENAI_BASE_URL") or None)
+        True
+    """
     return (os.environ.get(BASE_URLS[provider]) or "").strip() or None
 
 

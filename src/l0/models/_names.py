@@ -58,7 +58,12 @@ def parse_model(text: str, aliases: Mapping[str, str] | None = None) -> ModelNam
 
 
 def is_model(word: str, aliases: Mapping[str, str]) -> bool:
-    """Whether a word that may also begin a prompt is meant as a model, mistyped ones included."""
+    """Whether a word that may also begin a prompt is meant as a model, mistyped ones included.
+
+    Example:
+        >>> is_model("sim:story", {}), is_model("lighthouse", {})
+        (True, False)
+    """
     if word in aliases or any(own.fullmatch(word) for own, _ in _OWN_NAMES):
         return True
     provider, colon, name = word.partition(":")
@@ -99,7 +104,12 @@ def _unknown(text: str, aliases: Mapping[str, str]) -> str:
 
 
 def known_models(provider: str) -> list[str]:
-    """The models of a provider that the installed client names; for completion."""
+    """The models of a provider that the installed client names; for completion.
+
+    Example:
+        >>> known_models("sim")[:2]
+        ['sim:story', 'sim:json']
+    """
     from typing import get_args
 
     names: Iterable[Any]
@@ -119,7 +129,11 @@ def known_models(provider: str) -> list[str]:
 
 
 def check_key(model: ModelName) -> None:
-    """Raise a ValueError that says which variable is missing, if the model needs one."""
+    """Raise a ValueError that says which variable is missing, if the model needs one.
+
+    Example:
+        >>> check_key(parse_model("sim:story"))  # needs none
+    """
     if model.provider == "sim" or key_of(model.provider) or base_url_of(model.provider):
         return
     name, url = KEYS[model.provider], BASE_URLS[model.provider]

@@ -48,7 +48,13 @@ Factory = Callable[[AttemptInfo | None], Awaitable[Any]]
 def opener(
     model: ModelName, request: Request, clients: Clients, script: _sim.Script | None
 ) -> Factory:
-    """The function that opens one attempt; with a script it goes to the local fault server."""
+    """The function that opens one attempt; with a script it goes to the local fault server.
+
+    Example:
+        >>> from l0.models import Clients, Request, opener, parse_model
+        >>> callable(opener(parse_model("openai:gpt-5"), Request("Hello"), Clients(), None))
+        True
+    """
     clients.load(model.via)  # the import takes a second, which is not the model's
     make = _anthropic if model.via == "anthropic" else _openai
 

@@ -55,13 +55,33 @@ class _Extension:
 
 
 def load(ipython: Any) -> None:
-    """Add the magics, their completion and the await cells to a shell; twice changes nothing."""
+    """Add the magics, their completion and the await cells to a shell; twice changes nothing.
+
+    Example:
+        >>> from IPython.core.interactiveshell import InteractiveShell
+        >>> from l0.notebook import load, unload
+        >>> shell = InteractiveShell()
+        >>> load(shell)
+        >>> "l0" in shell.magics_manager.magics["cell"]
+        True
+        >>> unload(shell)
+    """
     if getattr(ipython, _NAME, None) is None:
         setattr(ipython, _NAME, _Extension(ipython))
 
 
 def unload(ipython: Any) -> None:
-    """Take away everything that `load` added, ending the runs that are still on."""
+    """Take away everything that `load` added, ending the runs that are still on.
+
+    Example:
+        >>> from IPython.core.interactiveshell import InteractiveShell
+        >>> from l0.notebook import load, unload
+        >>> shell = InteractiveShell()
+        >>> load(shell)
+        >>> unload(shell)
+        >>> "l0" in shell.magics_manager.magics["cell"]
+        False
+    """
     extension = getattr(ipython, _NAME, None)
     if extension is not None:
         setattr(ipython, _NAME, None)

@@ -41,6 +41,15 @@ def current_attempt() -> AttemptInfo | None:
     """The attempt a factory without a parameter is being called for; None outside of one.
 
     It is known to the factory and, up to its first item, to the source that the factory made.
+
+    Example:
+        >>> import asyncio, l0
+        >>> def model():
+        ...     return [f"This is try {current_attempt().attempt}."]
+        >>> asyncio.run(l0.run(model).read())
+        'This is try 1.'
+        >>> current_attempt() is None
+        True
     """
     return _current.get()
 

@@ -24,6 +24,12 @@ def logging_interceptor(logger: logging.Logger | None = None) -> Interceptor:
 
     Args:
         logger: where to; the logger "l0" by default.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.stream import logging_interceptor
+        >>> asyncio.run(l0.run(lambda: ["a"], interceptors=[logging_interceptor()]).read())
+        'a'
     """
     return _Logging(logger or log)
 
@@ -51,7 +57,21 @@ class _Logging:
 
 
 def metadata_interceptor(meta: Mapping[str, Any]) -> Interceptor:
-    """Adds to the run's `meta`: events from here on carry it."""
+    """Adds to the run's `meta`: events from here on carry it.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.stream import metadata_interceptor
+        >>> rows = []
+        >>> run = l0.run(
+        ...     lambda: ["a"],
+        ...     interceptors=[metadata_interceptor({"team": "lamp"})],
+        ...     on_event=lambda event: rows.append(event.meta),
+        ... )
+        >>> _ = asyncio.run(run.read())
+        >>> rows[-1]["team"]
+        'lamp'
+    """
     return _Metadata(meta)
 
 
@@ -66,7 +86,16 @@ class _Metadata:
 
 
 def auth_interceptor(check: Callable[[Options], Any]) -> Interceptor:
-    """Asks `check(options)`, sync or async, before each run: False or an exception stops it."""
+    """Asks `check(options)`, sync or async, before each run: False or an exception stops it.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.stream import auth_interceptor
+        >>> known = auth_interceptor(lambda options: options.meta.get("user") == "ada")
+        >>> run = l0.run(lambda: ["a"], meta={"user": "ada"}, interceptors=[known])
+        >>> asyncio.run(run.read())
+        'a'
+    """
     return _Auth(check)
 
 
@@ -126,6 +155,15 @@ def validation_interceptor(validate: Callable[[str], Any]) -> Interceptor:
 
     False, a text that says what is wrong, or an exception fails the attempt, which is tried again
     as after a guardrail violation, or as after the exception.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.stream import validation_interceptor
+        >>> answers = iter([["no"], ["yes"]])
+        >>> agreed = validation_interceptor(lambda text: text == "yes" or f"{text!r} is not yes")
+        >>> quick = l0.Retry(base_delay=0)
+        >>> asyncio.run(l0.run(lambda: next(answers), interceptors=[agreed], retry=quick).read())
+        'yes'
     """
     return _Validation(validate)
 
@@ -155,6 +193,13 @@ def rate_limit_interceptor(max_requests: int, window: float, on_limit: str = "wa
 
     Raises:
         ValueError: an argument makes no sense.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.stream import rate_limit_interceptor
+        >>> limit = rate_limit_interceptor(10, window=60.0)
+        >>> asyncio.run(l0.run(lambda: ["a"], interceptors=[limit]).read())
+        'a'
     """
     if max_requests < 1 or window <= 0 or on_limit not in {"wait", "raise"}:
         raise ValueError(
@@ -282,6 +327,15 @@ def analytics_interceptor(track: Callable[[dict[str, Any]], Any]) -> Interceptor
 
     `facts` says `outcome` ("completed" or "failed") and what is known of it: tokens, characters,
     seconds, retries, fallback, usage, finish reason, `meta`, and the error's type and message.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.stream import analytics_interceptor
+        >>> rows = []
+        >>> run = l0.run(lambda: ["a", "b"], interceptors=[analytics_interceptor(rows.append)])
+        >>> _ = asyncio.run(run.read())
+        >>> rows[0]["outcome"], rows[0]["retries"]
+        ('completed', 0)
     """
     return _Analytics(track)
 

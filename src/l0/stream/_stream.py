@@ -329,7 +329,13 @@ async def consume_stream(source: Any) -> str:
 
 
 async def get_text(result: Any) -> str:
-    """The text of a stream, or of any async iterator of events."""
+    """The text of a stream, or of any async iterator of events.
+
+    Example:
+        >>> import asyncio, l0
+        >>> asyncio.run(get_text(l0.run(lambda: ["Hel", "lo"])))
+        'Hello'
+    """
     if isinstance(result, Stream):
         return await result.read()
     return await consume_stream(result)

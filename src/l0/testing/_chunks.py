@@ -44,6 +44,11 @@ def openai_chunks(
 
     `text` may be a sequence of tokens to be kept as they are. `finish_reason=None` leaves out the
     end of the stream, as if it broke off. With `as_dicts` the chunks are dicts, else objects.
+
+    Example:
+        >>> chunks = openai_chunks(["Hel", "lo"], as_dicts=True)
+        >>> [chunk["choices"][0]["delta"].get("content") for chunk in chunks if chunk["choices"]]
+        ['', 'Hel', 'lo', None]
     """
     answer = _answer(text, tool_calls, reasoning, finish_reason, usage, chunk_chars, model)
     return _chunks(ChatWire(answer), finish_reason, as_dicts=as_dicts)
@@ -60,7 +65,12 @@ def responses_events(
     model: str = "gpt-test",
     as_dicts: bool = False,
 ) -> list[Any]:
-    """The events of a Responses stream; arguments as for `openai_chunks`."""
+    """The events of a Responses stream; arguments as for `openai_chunks`.
+
+    Example:
+        >>> [event.type for event in responses_events("Hi")][0]
+        'response.created'
+    """
     answer = _answer(text, tool_calls, reasoning, finish_reason, usage, chunk_chars, model)
     return _chunks(ResponsesWire(answer), finish_reason, as_dicts=as_dicts)
 
@@ -79,6 +89,10 @@ def anthropic_events(
     """The events of a Messages stream; arguments as for `openai_chunks`.
 
     `finish_reason` is one of the library's words (`stop`, `length`, …), sent in the provider's.
+
+    Example:
+        >>> [event.type for event in anthropic_events("Hi")][:2]
+        ['message_start', 'content_block_start']
     """
     answer = _answer(text, tool_calls, reasoning, finish_reason, usage, chunk_chars, model)
     return _chunks(MessagesWire(answer), finish_reason, as_dicts=as_dicts)

@@ -61,7 +61,12 @@ def parse_faults(text: str) -> list[Fault]:
 
 
 def list_faults() -> list[tuple[str, str]]:
-    """Every fault as `(spelling, what happens)`, in the order to read them in."""
+    """Every fault as `(spelling, what happens)`, in the order to read them in.
+
+    Example:
+        >>> len(list_faults()) > 10
+        True
+    """
     return [(kind.spelling(name), kind.about) for name, kind in _KINDS.items()]
 
 

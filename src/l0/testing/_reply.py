@@ -132,6 +132,10 @@ def tokenize(text: str, chunk_chars: int | None = None) -> list[str]:
 
     The same text gives the same tokens, and `"".join(tokens) == text`. With `chunk_chars`, tokens
     have that many characters each, the last one what is left.
+
+    Example:
+        >>> tokenize("The keeper sleeps.")
+        ['The', ' keeper', ' sleeps', '.']
     """
     if chunk_chars is None:
         return _TOKEN.findall(text)

@@ -22,17 +22,42 @@ class _Step:
 
 
 def stall(seconds: float) -> _Step:
-    """Say nothing for a while, then go on."""
+    """Say nothing for a while, then go on.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.testing import ScriptedModel, VirtualClock, stall
+        >>> model = ScriptedModel(["Hel", stall(60), "lo"], clock=VirtualClock())
+        >>> asyncio.run(l0.run(model, clock=model.clock).read())
+        'Hello'
+    """
     return _Step(lambda clock: clock.sleep(seconds))
 
 
 def hang() -> _Step:
-    """Never say anything again."""
+    """Never say anything again.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.testing import ScriptedModel, hang
+        >>> model = ScriptedModel(["Hel", hang()], ["Hello"])
+        >>> once = l0.Timeout(inter_token=0.01)
+        >>> asyncio.run(l0.run(model, timeout=once, retry=l0.Retry(base_delay=0)).read())
+        'Hello'
+    """
     return _Step(lambda clock: clock.sleep(1e9))
 
 
 def fail(error: BaseException | type[BaseException] | int) -> _Step:
-    """Raise an error; a number is an HTTP status."""
+    """Raise an error; a number is an HTTP status.
+
+    Example:
+        >>> import asyncio, l0
+        >>> from l0.testing import ScriptedModel, fail
+        >>> model = ScriptedModel(["Hel", fail(503)], ["Hello"])
+        >>> asyncio.run(l0.run(model, retry=l0.Retry(base_delay=0)).read())
+        'Hello'
+    """
     raised = http_error(error) if isinstance(error, int) else error
 
     def act(clock: Clock) -> Any:  # noqa: ARG001  every step is given the clock
@@ -60,27 +85,47 @@ class _Response:
 def http_error(
     status: int, *, retry_after: float | None = None, code: str | None = None
 ) -> HTTPStatusError:
-    """An error with an HTTP status, as a client raises it; `retry_after` in seconds."""
+    """An error with an HTTP status, as a client raises it; `retry_after` in seconds.
+
+    Example:
+        >>> http_error(429, retry_after=2).status_code
+        429
+    """
     headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
     body = {"error": {"code": code, "message": f"HTTP {status}"}} if code else None
     return HTTPStatusError(status, headers, body)
 
 
 def tool(id: str, name: str, args: Mapping[str, Any] | None = None, *, index: int = 0) -> Event:
-    """A complete tool call."""
+    """A complete tool call.
+
+    Example:
+        >>> tool("call_1", "weather", {"city": "Oslo"}).tool_call.arguments
+        {'city': 'Oslo'}
+    """
     arguments = dict(args or {})
     raw = msgspec.json.encode(arguments).decode()
     return Event(EventType.TOOL_CALL, tool_call=ToolCall(id, name, arguments, raw, index))
 
 
 def progress(percent: float | Progress) -> Event:
-    """How far it has come, in percent."""
+    """How far it has come, in percent.
+
+    Example:
+        >>> progress(50).progress.percent
+        50
+    """
     value = percent if isinstance(percent, Progress) else Progress(percent=percent)
     return Event(EventType.PROGRESS, progress=value)
 
 
 def end(finish_reason: str = "stop", usage: Usage | None = None) -> Event:
-    """The provider's own end of the stream."""
+    """The provider's own end of the stream.
+
+    Example:
+        >>> end("length").finish_reason
+        'length'
+    """
     return Event(EventType.COMPLETE, usage=usage, finish_reason=finish_reason)
 
 

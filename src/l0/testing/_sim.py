@@ -56,7 +56,12 @@ def sim_answer(
 
 
 def known_models() -> list[str]:
-    """Every sim model by its full name, `sim:story` and so on."""
+    """Every sim model by its full name, `sim:story` and so on.
+
+    Example:
+        >>> "sim:story" in known_models()
+        True
+    """
     return [f"sim:{name}" for name in SIM_MODELS]
 
 
