@@ -321,6 +321,15 @@ def test_json_names_what_the_class_carries():
     assert NetworkError("x", type="dns_error").to_json()["type"] == "dns_error"
 
 
+def test_json_names_the_class_also_where_the_failure_has_a_name_of_its_own():
+    told = InterceptorError("x", name="auth", phase="before").to_json()
+    assert (told["name"], told["interceptor"], told["phase"]) == (
+        "InterceptorError",
+        "auth",
+        "before",
+    )
+
+
 def test_json_of_a_story_that_contains_itself_ends():
     loop: dict[str, object] = {}
     error = ProviderError("x", body=loop)

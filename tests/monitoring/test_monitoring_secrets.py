@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 from otel_kit import Telescope
@@ -16,6 +17,7 @@ from l0.monitoring import (
     Monitor,
     MonitoringConfig,
     OpenTelemetryConfig,
+    SentryConfig,
     TelemetryExporter,
     combine_events,
     create_prometheus_handler,
@@ -186,3 +188,26 @@ def test_metrics_hold_numbers_only():
     asyncio.run(play(metrics))
     assert all(isinstance(value, int) for value in metrics.to_dict().values())
     assert with_opentelemetry(config=OpenTelemetryConfig()).types
+
+
+class OwnInterceptorError(l0.errors.InterceptorError):
+    """A caller's own kind, which is declared after the library was imported."""
+
+
+async def test_what_a_callers_own_interceptor_says_may_quote_the_output():
+    def judge(completion):
+        raise OwnInterceptorError(f"not wanted: {completion.text}")
+
+    events = []
+    sentry = SimpleNamespace(
+        capture_event=events.append,
+        add_breadcrumb=lambda **_: None,
+        get_current_span=lambda: None,
+    )
+    handler = create_sentry_handler(sentry, SentryConfig(enable_tracing=False))
+    judging = SimpleNamespace(name="own", after=judge)
+    stream = l0.run(lambda: ["the output"], interceptors=[judging], on_event=handler)
+    with pytest.raises(OwnInterceptorError):
+        await stream.read()
+    assert len(events) == 1
+    assert "the output" not in json.dumps(events, default=str)

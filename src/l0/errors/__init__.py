@@ -14,6 +14,7 @@ from l0.errors._classify import (
     is_retryable_error,
 )
 from l0.errors._error import Error, ErrorContext, RecoveryPolicy, is_l0_error
+from l0.errors._log_filter import install as _filter_the_log
 from l0.errors._retry_after import retry_after
 from l0.errors._serialize import RestoredError, SerializedError, deserialize_error, serialize_error
 from l0.errors._tables import Classification
@@ -112,3 +113,5 @@ for _name in __all__:
     if isinstance(_value, type) and issubclass(_value, Error):
         _value.__module__ = __name__  # tracebacks and pickles say where users find the class
 del _name, _value
+
+_filter_the_log()

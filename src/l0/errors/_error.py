@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
 
-from l0.errors._secrets import REPLACEMENT, is_secret_key, redact_text, redacted, text_of
+from l0.errors._secret_shapes import REPLACEMENT
+from l0.errors._secrets import is_secret, redact_text, redacted, text_of
 from l0.errors._vocabulary import (
     ErrorCategory,
     ErrorCode,
@@ -231,7 +232,7 @@ class Error(Exception):
             "context": redacted(known),
         }
         for name, value in self._attributes().items():
-            told[name] = REPLACEMENT if is_secret_key(name) else redacted(value)
+            told[name] = REPLACEMENT if is_secret(name, value) else redacted(value)
         if self.__cause__ is not None:
             told["cause"] = redacted(self.__cause__)
         notes = getattr(self, "__notes__", None)

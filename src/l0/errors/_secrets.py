@@ -1,9 +1,4 @@
-"""The shapes of secrets, so that no key leaves the process in an error, a log or an export.
-
-Each pattern matches the secret alone: what stands before it (`Bearer `, `://`) is looked at but not
-part of the match, so replacing whole matches keeps the text readable. Minimal lengths keep
-identifiers, hashes, UUIDs, base64 and hyphenated words out.
-"""
+"""No key leaves the process in an error, a log or an export: names, texts and values without."""
 
 from __future__ import annotations
 
@@ -11,15 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from itertools import islice
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from l0.errors._environment import keys_in_environment
-
-REPLACEMENT = "[redacted]"
+from l0.errors._secret_shapes import REPLACEMENT, shapes_in
 
 SECRET_KEYS: frozenset[str] = frozenset(
     {
@@ -39,69 +34,16 @@ SECRET_KEYS: frozenset[str] = frozenset(
 )
 """Names whose values are secret whatever they look like, as `fold_key` spells them."""
 
-_FOLDED = frozenset(key.replace("_", "") for key in SECRET_KEYS)
-_TOKEN = r"[A-Za-z0-9_-]"
-_MIXED = r"(?:[A-Za-z][0-9]|[0-9][A-Za-z])"
-
-PATTERNS: dict[str, re.Pattern[str]] = {
-    # Literals come before lookbehinds: that is what lets `re` skip through text without them.
-    # sk-… and sk-ant-…: besides length, a stretch that no hyphenated phrase has. Lookaheads are
-    # bounded, so that text made of "sk-sk-sk-…" costs linear time.
-    "sk": re.compile(
-        rf"sk-(?<![A-Za-z0-9]sk-)(?:(?:ant|proj|svcacct)-{_TOKEN}{{16,}}"
-        rf"|(?={_TOKEN}{{0,64}}?"
-        rf"(?:[A-Za-z0-9]{{20}}|{_MIXED}[A-Za-z0-9]{{4}}|[A-Za-z0-9]{{4}}{_MIXED}))"
-        rf"{_TOKEN}{{16,}})"
-    ),
-    "aws": re.compile(r"A[KS]IA(?<![A-Za-z0-9]A[KS]IA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    "github": re.compile(
-        r"gh[pousr]_(?<![A-Za-z0-9]gh[pousr]_)[A-Za-z0-9]{20,}"
-        r"|github_pat_(?<![A-Za-z0-9]github_pat_)[A-Za-z0-9_]{20,}"
-    ),
-    "slack": re.compile(
-        r"xox[a-z]-(?<![A-Za-z0-9]xox[a-z]-)(?=[A-Za-z0-9-]{0,64}?[0-9])[A-Za-z0-9-]{10,}"
-    ),
-    "google": re.compile(r"AIza(?<![A-Za-z0-9]AIza)[A-Za-z0-9_-]{30,}"),
-    # A token of three parts (signed) or five (encrypted, whose second may be empty).
-    "jwt": re.compile(
-        rf"eyJ(?<!{_TOKEN}eyJ){_TOKEN}{{10,}}\.{_TOKEN}*\.{_TOKEN}{{8,}}(?:\.{_TOKEN}+){{0,2}}"
-    ),
-    "bearer": re.compile(
-        r"(?<=\bbearer\s)(?:(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]{16,}|[A-Za-z0-9]{24,})",
-        re.IGNORECASE,
-    ),
-    # The header as text, JSON, Python dict or list of pairs: after it any length is a credential.
-    "authorization": re.compile(
-        "(?:"
-        + "|".join(
-            f"(?<=authorization{lead})"
-            for lead in (":", ": ", "=", "':'", "': '", '":"', '": "', "', '", "', b'", "': b'")
-        )
-        + r")(?:bearer|basic)\s[^\s\"',;\[]{3,}",
-        re.IGNORECASE,
-    ),
-    # To its end line; without one, as far as it looks like key material.
-    "pem": re.compile(
-        r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:(?:(?!-----BEGIN)[\s\S]){0,16384}?-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY"
-        r"(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]*)"
-    ),
-    "url": re.compile(r"(?<=://)[^\s/@:\"<>?#]*:[^\s/@\"<>]+(?=@)"),
-}
-
-# A text whose lower-case form holds none of a pattern's needles can't match it.
-_NEEDLES: dict[str, tuple[str, ...]] = {
-    "sk": ("sk-",),
-    "aws": ("akia", "asia"),
-    "github": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    "slack": ("xox",),
-    "google": ("aiza",),
-    "jwt": ("eyj",),
-    "bearer": ("bearer",),
-    "authorization": ("authorization",),
-    "pem": ("private key",),
-    "url": ("://",),
-}
+_FOLDED = frozenset(key.replace("_", "") for key in SECRET_KEYS) | {"pwd", "pgpassword"}
+_ENDINGS = (
+    *("password", "passwd", "passphrase", "passcode", "secret", "apikey", "secretkey"),
+    *("secretaccesskey", "privatekey", "accountkey", "accesskey", "signingkey", "encryptionkey"),
+    *("masterkey", "licensekey", "subscriptionkey", "authkey", "accesstoken", "authtoken"),
+    *("refreshtoken", "sessiontoken", "securitytoken", "bearertoken", "apitoken", "bottoken"),
+    *("vaulttoken", "privatetoken", "authorization", "connectionstring", "secretkeybase"),
+)
+_PERHAPS = frozenset({"token", "auth", "sig", "sessionid", "jwt"})
+_OPAQUE = re.compile(r"(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[^\s<>{}()\[\]]{16,}")
 
 _DEEPEST = 12
 _MOST = 1000
@@ -116,24 +58,48 @@ def redact_text(text: str) -> str:
     """
     for key in keys_in_environment():
         text = text.replace(key, REPLACEMENT)
-    for pattern in candidates(text):
-        text = pattern.sub(REPLACEMENT, text)
+    for shape in shapes_in(text.casefold()):
+        text = shape.sub(REPLACEMENT, text)
     return text
 
 
-def candidates(text: str) -> list[re.Pattern[str]]:
-    """The patterns worth trying on a text: most texts have none, and cost next to nothing."""
-    lowered = text.lower()
-    return [
-        PATTERNS[name]
-        for name, needles in _NEEDLES.items()
-        if any(needle in lowered for needle in needles)
-    ]
-
-
+@lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
-    """Whether a name is one of `SECRET_KEYS`; case, `-` and `_` don't count."""
-    return key.casefold().replace("-", "").replace("_", "") in _FOLDED
+    """Whether a name is one of `SECRET_KEYS`, or ends as they do; case, `-` and `_` don't count.
+
+    Example:
+        >>> is_secret_key("DB_PASSWORD"), is_secret_key("token_count")
+        (True, False)
+    """
+    folded = fold_key(key)
+    return folded in _FOLDED or folded.endswith(_ENDINGS)
+
+
+def is_secret(key: str, value: object) -> bool:
+    """Whether what stands under a name is secret: because of the name, or of both.
+
+    Under `token` and the like stands a secret if the value is opaque: 16 characters and more,
+    letters and digits.
+    """
+    if value is None or value is True or value is False:
+        return False
+    if is_secret_key(key):
+        return True
+    if fold_key(key) not in _PERHAPS or not issubclass(type(value), str):
+        return False  # the value itself is not asked: it may be anybody's, and raise
+    return _OPAQUE.fullmatch(cast("str", value)) is not None
+
+
+def may_tell(key: str) -> bool:
+    """Whether a name tells that what stands under it is secret, or may be."""
+    return is_secret_key(key) or fold_key(key) in _PERHAPS
+
+
+def fold_key(key: str) -> str:
+    """A name as names are compared: without case, `-` and `_`; as text where it was bytes."""
+    if key.startswith("b'") and key.endswith("'"):
+        key = key[2:-1]
+    return key.casefold().replace("-", "").replace("_", "")
 
 
 def redacted(value: Any, depth: int = 0) -> Any:
@@ -147,6 +113,16 @@ def redacted(value: Any, depth: int = 0) -> Any:
         return _redacted(value, depth)
     except Exception:  # other people's values: whoever reports a failure must not fail by them
         return f"<{type(value).__name__}>"
+
+
+def is_pair(value: Any) -> bool:
+    """Whether a value may be a name and what stands under it, as headers are listed."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and isinstance(value[0], str | bytes)
+        and isinstance(value[1], str | bytes)
+    )
 
 
 def text_of(value: object, limit: int | None = None) -> str:
@@ -184,6 +160,8 @@ def _redacted(value: Any, depth: int) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((field.name, getattr(value, field.name, None)) for field in fields(value))
         return _redacted_mapping(pairs, depth)
+    if is_pair(value) and is_secret(text_of(value[0]), value[1]):
+        return [redacted(value[0], depth + 1), REPLACEMENT]
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(item, depth + 1) for item in islice(value, _MOST)]
     return redacted(text_of(value), depth)
@@ -193,7 +171,5 @@ def _redacted_mapping(pairs: Any, depth: int) -> dict[str, Any]:
     copy: dict[str, Any] = {}
     for key, value in islice(pairs, _MOST):
         name = text_of(key)
-        copy[redacted(name)] = (
-            REPLACEMENT if is_secret_key(name) and value is not None else redacted(value, depth + 1)
-        )
+        copy[redacted(name)] = REPLACEMENT if is_secret(name, value) else redacted(value, depth + 1)
     return copy

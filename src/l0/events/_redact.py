@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from l0.errors._environment import keys_in_environment
-from l0.errors._secrets import PATTERNS, REPLACEMENT, SECRET_KEYS
+from l0.errors._secret_shapes import (
+    REPLACEMENT,
+    Shape,
+    Span,
+    has_hint,
+    has_name,
+    may_be_valued,
+    shapes_in,
+)
+from l0.errors._secrets import SECRET_KEYS, fold_key, is_pair, is_secret, may_tell
 from l0.events._bus import ObservabilityEvent
 from l0.events._catalog import Payload
 from l0.events._record import decode
@@ -20,18 +31,20 @@ from l0.events._serialize import Plain, encode
 
 P = TypeVar("P", bound=Payload)
 
-# In what may hold a secret one of these stands, in lower case; it is looked at more closely then.
-# Rare characters are asked for first, because a search for one is all but free.
-_HINTS = ("akia", "asia", "xox", "aiza", "eyj", "bearer", "authorization")
-_RARE_HINTS = {
-    "-": ("sk-", "-----begin"),
-    "_": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    ":": ("://",),
-}
 _UNESCAPED = re.compile(r'[^"\\\x00-\x1f]+')  # what JSON writes as it is
-_HINTED = frozenset(
-    {"sk", "aws", "github", "slack", "google", "jwt", "bearer", "authorization", "pem", "url"}
-)
+_A_LOOK: Final = 64  # characters of base64 that say whether there is text in it
+_WORDS: Final = 4096  # strings without a secret that are remembered
+_WORD: Final = 64  # … of at most so many characters
+
+
+# The last words of the names that `l0.errors` knows, and what may still stand behind them.
+_TELLING: Final = dict.fromkeys(
+    (
+        *("auth", "authorization", "cookie", "jwt", "key", "passcode", "passphrase", "passwd"),
+        *("password", "pwd", "secret", "sig", "token"),
+    ),
+    "",
+) | {"connection": "string", "key": "(?:[-_]*base)?", "session": "id"}
 
 
 class Redactor:
@@ -79,27 +92,50 @@ class Redactor:
         own = {fold_key(key) for key in keys}
         names = own | {fold_key(key) for key in SECRET_KEYS} if defaults else own
         self._keys = frozenset(names)
-        self.known = PATTERNS if defaults else {}
-        extra = [p for name, p in self.known.items() if name not in _HINTED]
+        self._defaults = defaults
         told = dict.fromkeys([*values, *(keys_in_environment() if defaults else ())])
-        found = [re.compile(re.escape(_value(each))) for each in told]
-        literals = [literal_kind(each) for each in told if _UNESCAPED.fullmatch(each)]
-        odd = [re.compile(re.escape(each)) for each in told if not _UNESCAPED.fullmatch(each)]
-        self.custom = (*extra, *odd, *map(_compiled, patterns))
-        self.patterns = (*self.known.values(), *found, *map(_compiled, patterns))
-        self.kinds = (*(KINDS[name] for name in self.known if name in KINDS), *literals)
+        found = [_value(each) for each in told]
+        literals = [literal_kind(each) for each in found if _UNESCAPED.fullmatch(each)]
+        odd = [re.compile(re.escape(each)) for each in found if not _UNESCAPED.fullmatch(each)]
+        self.custom = (*odd, *map(_compiled, patterns))
+        self._literals = [re.compile(re.escape(kind.value)) for kind in literals]
+        self.kinds = (*(KINDS.values() if defaults else ()), *literals)
         self._begin = tuple({hint for kind in literals for hint in kind.hints})
-        self._words = [
-            (word, re.compile(rf"{re.escape(word)}[-_]*[\\\"']"))
-            for word in sorted({_last_part(key) for key in names})
+        words = {**dict.fromkeys(map(_last_part, own), "")} | (_TELLING if defaults else {})
+        self._names = [
+            (word, re.compile(rf"{re.escape(word)}[-_]*{rest}[-_]*[\\\"']"))
+            for word, rest in sorted(words.items())
         ]
-        self._pair = _pair_pattern(names)
+        self._pair = _pair_pattern(own)
+        self._last_meta: tuple[Any, Any] = (None, None)
+        self._clean: set[str] = set()  # strings that have no secret: names of fields, of models, …
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        for pattern in self.patterns:
-            text = pattern.sub(self.replacement, text)
-        return text if self._pair is None else self._pair.sub(self._replace_pair, text)
+        folded = text.casefold()
+        for pattern in self._letters(folded):
+            text = pattern.sub(lambda _: self.replacement, text)
+        for shape in self._shapes(folded):
+            text = shape.sub(self.replacement, text)
+        if self._pair is None or not self._is_named(folded):
+            return text
+        return self._pair.sub(self._replace_pair, text)
+
+    def spans(self, text: str, start: int) -> Iterator[Span]:
+        """Where a secret stands in a text, from `start` on; they may overlap."""
+        folded = text.casefold()
+        for pattern in self._letters(folded):
+            yield from (match.span() for match in pattern.finditer(text, start))
+        for shape in self._shapes(folded):
+            yield from shape.spans(text, start)
+
+    def _letters(self, folded: str) -> tuple[re.Pattern[str], ...]:
+        """What finds the secrets that are known to the letter, and the caller's own patterns."""
+        known = any(hint in folded for hint in self._begin)
+        return (*self._literals, *self.custom) if known else self.custom
+
+    def _shapes(self, folded: str) -> list[Shape]:
+        return shapes_in(folded) if self._defaults else []
 
     def value(self, value: Any) -> Any:
         """A copy of a JSON-safe value without secrets; the value itself if it has none."""
@@ -108,6 +144,8 @@ class Redactor:
         if isinstance(value, Mapping):
             told = {self.value(k): self._item(k, v) for k, v in value.items()}
             return value if told == value else told
+        if is_pair(value) and self._is_secret(str(value[0]), value[1]):
+            return [self.value(value[0]), self.replacement]
         if isinstance(value, list | tuple):
             items = [self.value(item) for item in value]
             return value if items == list(value) else items
@@ -132,26 +170,64 @@ class Redactor:
     def event(self, event: ObservabilityEvent) -> ObservabilityEvent:
         """The event without secrets in payload and meta; the event itself if it has none."""
         payload, meta = self.payload(event.payload), event.meta
-        clean = self.value(Plain().of(meta)) if meta else meta
+        clean = self._meta(meta) if meta else meta
         if payload is event.payload and clean == meta:
             return event
         return msgspec.structs.replace(event, payload=payload, meta=clean)
+
+    def _meta(self, meta: Mapping[str, Any]) -> Any:
+        """What the caller gave along, which is the same for each event of a run."""
+        seen, clean = self._last_meta
+        if seen is not meta:
+            clean = self.value(Plain().of(meta))
+            self._last_meta = (meta, clean)
+        return clean
 
     def suspicious(self, json: str) -> bool:
         """Whether JSON is worth a closer look; no secret escapes it."""
         if self.custom:
             return True
-        folded = json.casefold()
-        if self.hinted(folded):
-            return True
-        return any(word in folded and pattern.search(folded) for word, pattern in self._words)
+        if "\\" in json:
+            return self._may_tell(json)
+        # Between the quotes of JSON without escapes stand its strings, most of them well known.
+        strings = set(json.split('"')[1::2])
+        strings -= self._clean
+        for string in strings:
+            if self._is_name(string) or self._may_tell(string) or self._in_base64(string):
+                return True
+            if len(string) <= _WORD and len(self._clean) < _WORDS:
+                self._clean.add(string)
+        return False
 
-    def hinted(self, folded: str) -> bool:
+    def may_begin(self, near: str, before: str, text: str) -> bool:
+        """Whether a secret may begin in a text, or go on from where what is before it ended.
+
+        `near` is the text and what stands shortly before it, in lower case.
+        """
+        for hint in self._begin:
+            if hint in near:
+                return True
+        if not self._defaults:
+            return False
+        return has_hint(near) or (
+            may_be_valued(near) and has_name((before + text).casefold(), len(before))
+        )
+
+    def _may_tell(self, text: str) -> bool:
+        """Whether text may hold a secret, or a name that tells of one."""
+        folded = text.casefold()
+        return self._hinted(folded) or self._is_named(folded)
+
+    def _hinted(self, folded: str) -> bool:
         """Whether a text, in lower case, may hold one of the known shapes or values."""
         for hint in self._begin:
             if hint in folded:
                 return True
-        return bool(self.known) and has_hint(folded)
+        return self._defaults and (has_hint(folded) or has_name(folded))
+
+    def _is_named(self, folded: str) -> bool:
+        """Whether one of the secret names may stand in quotes in a text."""
+        return any(word in folded and pattern.search(folded) for word, pattern in self._names)
 
     def _string(self, text: str) -> str:
         """As `text`; JSON in a string is read, so that secret names count in it, too."""
@@ -162,12 +238,31 @@ class Redactor:
                 return self.text(text)
             clean = self.value(held)
             return text if clean == held else encode(clean)[0]
-        return self.text(text)
+        return self.replacement if self._in_base64(text) else self.text(text)
+
+    def _in_base64(self, text: str) -> bool:
+        """Whether a string is base64, as bytes are recorded, of a text that has a secret."""
+        if not self._defaults or len(text) < 16 or len(text) % 4:
+            return False
+        try:
+            if b"\0" in base64.b64decode(text[:_A_LOOK], validate=True):
+                return False
+            held = base64.b64decode(text, validate=True).decode()
+        except (binascii.Error, ValueError):
+            return False
+        return self._hinted(held.casefold()) and self.text(held) != held
 
     def _item(self, key: Any, value: Any) -> Any:
-        if value is None or isinstance(value, bool) or fold_key(str(key)) not in self._keys:
-            return self.value(value)
-        return self.replacement
+        return self.replacement if self._is_secret(str(key), value) else self.value(value)
+
+    def _is_name(self, key: str) -> bool:
+        """Whether what stands under a name may be secret because of it."""
+        return (self._defaults and may_tell(key)) or fold_key(key) in self._keys
+
+    def _is_secret(self, key: str, value: Any) -> bool:
+        if value is None or isinstance(value, bool):
+            return False
+        return (self._defaults and is_secret(key, value)) or fold_key(key) in self._keys
 
     def _replace_pair(self, match: re.Match[str]) -> str:
         quote = match["quote"] or match["mark"]
@@ -187,22 +282,6 @@ def as_redactor(redact: bool | Redactor | None) -> Redactor | None:
     if isinstance(redact, Redactor):
         return redact
     raise TypeError(f"redact is True, False or a Redactor; not {redact!r}")
-
-
-def has_hint(folded: str) -> bool:
-    """Whether a text, in lower case, may hold one of the known shapes."""
-    for hint in _HINTS:
-        if hint in folded:
-            return True
-    return any(
-        rare in folded and any(hint in folded for hint in hints)
-        for rare, hints in _RARE_HINTS.items()
-    )
-
-
-def fold_key(key: str) -> str:
-    """A name as names are compared: without case, `-` and `_`."""
-    return key.casefold().replace("-", "").replace("_", "")
 
 
 def _last_part(key: str) -> str:
@@ -232,7 +311,7 @@ def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 
 def _pair_pattern(names: set[str]) -> re.Pattern[str] | None:
-    """A secret name and its value as JSON or Python write them, inside a string."""
+    """A name of the caller's and its value as JSON or Python write them, inside a string."""
     if not names:
         return None
     spelled = "|".join("[-_]?".join(map(re.escape, name)) for name in sorted(names))

@@ -20,7 +20,9 @@ from l0.events._secret_kinds import FOOTER, KINDS, Kind
 HELD = 512
 _CONTEXT = 128  # characters before the present ones that are looked at again: prefixes of secrets
 _BEFORE = 32  # … and before these, which a match may ask for
+_NEAR = 40  # … that a lead may reach into: nothing that was open there was let go
 _RECENT = 4096  # … that are remembered for a restart that cuts the text back
+_JOINED = 256  # pieces of it that are kept as they came
 _KEY_FILE = 16384  # the longest private key
 
 Mode = Literal["more", "cut", "end"]
@@ -39,7 +41,8 @@ class TokenRedactor:
         self._kinds = redactor.kinds
         self._held: list[tuple[float, TokensPayload]] = []
         self._position = 0  # offset of the first token that is held
-        self._recent = ""  # original text before it
+        self._before = ""  # original text before it, as far as it is looked at again
+        self._passed: list[str] = []  # … and farther back
         self._inside: Kind | None = None  # the secret in which the text before it ended
         self._left = 0  # how many more characters it may have
         self._rest: list[tuple[int, int]] = []  # where it goes on in what is held
@@ -55,8 +58,8 @@ class TokenRedactor:
     def feed(self, ts: float, payload: TokensPayload) -> list[Batch]:
         """More tokens; gives those, of these and of earlier ones, that are decided."""
         if not self._held and self._inside is None and not self._redactor.custom:
-            text = "".join(payload.texts)
-            if not self._redactor.hinted((self._recent[-_CONTEXT:] + text).casefold()):
+            text, before = "".join(payload.texts), self._before
+            if not self._redactor.may_begin((before[-_NEAR:] + text).casefold(), before, text):
                 self._pass(text)
                 return [(ts, payload, False)]
         self._held.append((ts, payload))
@@ -72,13 +75,11 @@ class TokenRedactor:
         if back <= 0:
             return
         stored, inside = self.stored(kept_chars), self._inside
-        if len(known) == kept_chars:
-            self._recent = known[-_RECENT:]
-        else:
-            self._recent = self._recent[:-back]
+        recent = known[-_RECENT:] if len(known) == kept_chars else self._recent()[:-back]
+        self._passed, self._before = [recent], recent[-_CONTEXT - _BEFORE :]
         self._inside = None
         if 0 < kept_chars < self._done:  # perhaps in the middle of a secret
-            _, self._inside = self._open(self._recent[-HELD:], 0, telling=True)
+            _, self._inside = self._open(recent[-HELD:], 0, telling=True)
             if self._inside is None and inside is KINDS["pem"]:
                 self._inside = inside
         self._position = self._looked = kept_chars
@@ -99,21 +100,27 @@ class TokenRedactor:
 
     def _pass(self, text: str) -> None:
         self._position += len(text)
-        self._recent = (self._recent + text)[-_RECENT:]
+        self._before = (self._before + text)[-_CONTEXT - _BEFORE :]
+        self._passed.append(text)
+        if len(self._passed) >= _JOINED:
+            self._passed = [self._recent()]
+
+    def _recent(self) -> str:
+        """The original text before what is held, as far back as a restart may need it."""
+        return "".join(self._passed)[-_RECENT:]
 
     def _decide(self, mode: Mode) -> list[Batch]:
         text = "".join(["".join(payload.texts) for _, payload in self._held])
         # A little more than is searched, so that what stands before a match can be looked at.
-        context = self._recent[-_CONTEXT - _BEFORE :]
+        context = self._before
         searched = max(0, len(context) - _CONTEXT)
         window, base = context + text, self._position - len(context)
         end = self._position + len(text)
         self._go_on(text)
         parts = list(self._rest)
-        for pattern in self._redactor.patterns:
-            found = pattern.finditer(window, searched)
-            spans = ((base + match.start(), base + match.end()) for match in found)
-            parts.extend(span for span in spans if span[1] > self._position)
+        for start, stop in self._redactor.spans(window, searched):
+            if base + stop > self._position:
+                parts.append((base + start, base + stop))
         if mode == "more":
             keep = base + self._open(window, len(context), telling=False, searched=searched)[0]
             if self._redactor.custom:
@@ -154,7 +161,7 @@ class TokenRedactor:
             return
         new = text[seen:]
         if kind is KINDS["pem"]:
-            carry = (self._recent[-64:] + text[:seen])[-64:]
+            carry = (self._before[-64:] + text[:seen])[-64:]
             ends = (m.end() - len(carry) for m in FOOTER.finditer(carry + new))
             footer = next((at for at in ends if at > 0), None)
             run = min(len(new), self._left, len(new) if footer is None else footer)
@@ -179,17 +186,14 @@ class TokenRedactor:
         The secret reaches beyond `since`, and begins at `searched` or later.
         """
         start, found = len(window), None
+        if start <= since:
+            return start, found
         folded = window.casefold()
         for kind in self._kinds:
             if any(hint in folded for hint in kind.hints):
-                pattern = kind.telling if telling else kind.begun
-                begin = window.rfind("-----BEGIN") if kind is KINDS["pem"] else 0
-                match = pattern.search(window, max(begin, searched))
-                if match is None or match.start() >= start or match.end() <= since:
-                    continue
-                if kind is KINDS["pem"] and FOOTER.search(window, match.start()):
-                    continue
-                start, found = match.start(), kind
+                begun = kind.open(window, searched, telling=telling)
+                if begun is not None and begun < start:
+                    start, found = begun, kind
         return start, found
 
     # --- releasing ----------------------------------------------------------------------------
