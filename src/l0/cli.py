@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import datetime as dt
+import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +29,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
+    _print_anything()
     try:
         status: int = asyncio.run(arguments.act(arguments))
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `l0 runs | head`
+        _leave_the_output()
         return 0
     except _reported() as error:
-        print(f"l0 {arguments.command}: {error}", file=sys.stderr)
+        print(f"l0 {arguments.command}: {_line(error)}", file=sys.stderr)
         return 1
     return status
 
@@ -43,6 +49,45 @@ def _reported() -> tuple[type[Exception], ...]:
     from l0.errors import Error
 
     return (Error, ValueError, OSError)
+
+
+def _line(error: Exception) -> str:
+    """What an error says, in one line that fits a screen or two."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told if len(told) <= 500 else f"{told[:250]} … {told[-240:]}"
+
+
+def _print_anything() -> None:
+    """A terminal that lacks a character gets its number, and no error instead of the rest."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _leave_the_output() -> None:
+    """Nobody reads it any more; Python would say so once again when it flushes at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of an argument that is a whole number within bounds."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least or (most is not None and value > most):
+            bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"must be {bounds}, not {text}")
+        return value
+
+    return number
+
+
+def _speed(text: str) -> float:
+    """The type of an argument that is a speed."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
+    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,8 +123,8 @@ def _parser() -> argparse.ArgumentParser:
         "one request, in order; then the server is well. Faults: see `l0 serve --list`.",
     )
     serve.add_argument("faults", nargs="?", default="", help="such as drop@40,stall@80,429")
-    serve.add_argument("--port", type=int, default=0, help="default: a free one")
-    serve.add_argument("--speed", type=float, default=60.0, help="tokens a second; 0: no limit")
+    serve.add_argument("--port", type=_number(0, 65535), default=0, help="default: a free one")
+    serve.add_argument("--speed", type=_speed, default=60.0, help="tokens a second; 0: no limit")
     serve.add_argument("--list", action="store_true", help="list the faults and end")
     serve.set_defaults(act=_serve)
     _add_chaos(commands)
@@ -96,6 +141,11 @@ def _add_chaos(commands: Any) -> None:
     )
     chaos.add_argument("only", nargs="?", default="", help="cells of this name, such as drop@")
     chaos.add_argument("--reduced", action="store_true", help="in the middle only; under a minute")
+    chaos.add_argument(
+        "--transport",
+        choices=("sdk", "fast"),
+        help="who decodes the answers: the provider's package, or l0 (default: both in turn)",
+    )
     chaos.add_argument("--cells", action="store_true", help="a line for every cell")
     chaos.add_argument("--json", action="store_true", help="all cells as JSON")
     chaos.set_defaults(act=_chaos)
@@ -107,7 +157,9 @@ def _add_looks(commands: Any) -> None:
         "runs", help="list the runs of a store", description="One line a run, the latest first."
     )
     runs.add_argument("store", help=_STORE)
-    runs.add_argument("-n", "--limit", type=int, default=20, help="how many (default: %(default)s)")
+    runs.add_argument(
+        "-n", "--limit", type=_number(0), default=20, help="how many (default: %(default)s)"
+    )
     runs.set_defaults(act=_runs)
 
     show = commands.add_parser(
@@ -126,7 +178,7 @@ def _add_looks(commands: Any) -> None:
     )
     _with_run(replay)
     replay.add_argument(
-        "--speed", type=float, default=1.0, help="1 keeps the pauses, 2 halves them, 0 has none"
+        "--speed", type=_speed, default=1.0, help="1 keeps the pauses, 2 halves them, 0 has none"
     )
     replay.set_defaults(act=_replay)
 
@@ -157,16 +209,25 @@ def _with_run(parser: argparse.ArgumentParser) -> None:
 # --- stores ---------------------------------------------------------------------------------
 
 
-def _open(place: str) -> EventStore:
+@contextlib.asynccontextmanager
+async def _opened(place: str) -> AsyncIterator[EventStore]:
+    """The store of a place, for as long as it is read."""
     from l0.events import open_store
 
-    url = place
-    if "://" not in place:
-        path = Path(place).resolve()
-        if not path.exists():
-            raise ValueError(f"there is no {place}; give {_STORE}")
-        url = f"jsonl:///{path}" if path.is_dir() else f"sqlite:///{path}"
-    return open_store(url, read_only=True)
+    store = open_store(_url(place), read_only=True)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _url(place: str) -> str:
+    if "://" in place:
+        return place
+    path = Path(place).resolve()
+    if not path.exists():
+        raise ValueError(f"there is no {place}; give {_STORE}")
+    return f"jsonl:///{path}" if path.is_dir() else f"sqlite:///{path}"
 
 
 async def _find(store: EventStore, wanted: str | None) -> str:
@@ -194,18 +255,25 @@ async def _demo(arguments: argparse.Namespace) -> int:
 
 
 async def _runs(arguments: argparse.Namespace) -> int:
-    store = _open(arguments.store)
-    found = sorted(await store.list_streams(), key=lambda run: run.start_ts, reverse=True)
-    await store.close()
+    async with _opened(arguments.store) as store:
+        found = sorted(await store.list_streams(), key=lambda run: run.start_ts, reverse=True)
     print(f"{'run':<38}{'begun':<21}{'seconds':>8}{'tokens':>8}{'events':>8}  outcome")
     for run in found[: arguments.limit]:
-        begun = dt.datetime.fromtimestamp(run.start_ts / 1000).astimezone()
+        begun = _date(run.start_ts)
         took = (run.end_ts - run.start_ts) / 1000
         print(
-            f"{run.stream_id:<38}{begun:%Y-%m-%d %H:%M:%S}  {took:>8.2f}{run.token_count:>8}"
+            f"{run.stream_id:<38}{begun:<19}  {took:>8.2f}{run.token_count:>8}"
             f"{run.event_count:>8}  {run.outcome}"
         )
     return 0
+
+
+def _date(ts: float) -> str:
+    """Unix milliseconds as a date on this machine's clock; `?` for what no calendar has."""
+    try:
+        return f"{dt.datetime.fromtimestamp(ts / 1000).astimezone():%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):  # the record was tampered with
+        return "?"
 
 
 _QUIET = {"TOKENS", "STREAM_EVENT", "ADAPTER_WRAP_START", "ADAPTER_WRAP_END", "TIMEOUT_START"}
@@ -214,11 +282,10 @@ _QUIET = {"TOKENS", "STREAM_EVENT", "ADAPTER_WRAP_START", "ADAPTER_WRAP_END", "T
 async def _show(arguments: argparse.Namespace) -> int:
     import l0
 
-    store = _open(arguments.store)
-    run = await _find(store, arguments.run)
-    replayed = await l0.replay(store, run)
-    records = await store.get_events(run)
-    await store.close()
+    async with _opened(arguments.store) as store:
+        run = await _find(store, arguments.run)
+        replayed = await l0.replay(store, run)
+        records = await store.get_events(run)
     state = replayed.state
     print(f"run {run}: {replayed.outcome}, {state.token_count} tokens, {state.duration or 0:.2f} s")
     print(f"\n{state.content}\n")
@@ -238,38 +305,37 @@ def _short(data: dict[str, Any]) -> str:
 async def _replay(arguments: argparse.Namespace) -> int:
     import l0
 
-    store = _open(arguments.store)
-    run = await _find(store, arguments.run)
     shown = ""
-    async for event in l0.replay(store, run, speed=arguments.speed):
-        if event.is_token:
-            shown = shown[: event.start] + (event.text or "")
-            print(event.text, end="", flush=True)
-        elif event.is_restart:
-            withdrawn, shown = shown[event.kept_chars :], shown[: event.kept_chars]
-            print(f"\n[withdrawn: {len(withdrawn)} characters, {event.reason}]\n{shown}", end="")
+    async with _opened(arguments.store) as store:
+        run = await _find(store, arguments.run)
+        async for event in l0.replay(store, run, speed=arguments.speed):
+            if event.is_token:
+                shown = shown[: event.start] + (event.text or "")
+                print(event.text, end="", flush=True)
+            elif event.is_restart:
+                withdrawn, shown = shown[event.kept_chars :], shown[: event.kept_chars]
+                said = f"{len(withdrawn)} characters, {event.reason}"
+                print(f"\n[withdrawn: {said}]\n{shown}", end="")
     print()
-    await store.close()
     return 0
 
 
 async def _verify(arguments: argparse.Namespace) -> int:
     import l0
 
-    store = _open(arguments.store)
-    if arguments.run is None and arguments.head is None:
-        names = sorted(found.stream_id for found in await store.list_streams())
-    else:
-        names = [await _find(store, arguments.run)]
     broken = 0
-    for name in names:
-        found = await l0.verify(store, name, head=arguments.head)
-        broken += not found.ok
-        if not found.ok:
-            print(f"{name}  BROKEN at record {found.first_bad_seq}: {found.reason}")
-        elif len(names) == 1:
-            print(f"{name}  ok, {found.records} records, head {found.head}")
-    await store.close()
+    async with _opened(arguments.store) as store:
+        if arguments.run is None and arguments.head is None:
+            names = sorted(found.stream_id for found in await store.list_streams())
+        else:
+            names = [await _find(store, arguments.run)]
+        for name in names:
+            found = await l0.verify(store, name, head=arguments.head)
+            broken += not found.ok
+            if not found.ok:
+                print(f"{name}  BROKEN at record {found.first_bad_seq}: {found.reason}")
+            elif len(names) == 1:
+                print(f"{name}  ok, {found.records} records, head {found.head}")
     print(f"{len(names)} runs, {broken} broken")
     return 1 if broken else 0
 
@@ -277,10 +343,9 @@ async def _verify(arguments: argparse.Namespace) -> int:
 async def _export(arguments: argparse.Namespace) -> int:
     import l0
 
-    store = _open(arguments.store)
-    run = await _find(store, arguments.run)
-    lines = [l0.to_json(record) for record in await store.get_events(run)]
-    await store.close()
+    async with _opened(arguments.store) as store:
+        run = await _find(store, arguments.run)
+        lines = [l0.to_json(record) for record in await store.get_events(run)]
     if arguments.out is None:
         print("\n".join(lines))
     else:
@@ -316,6 +381,7 @@ async def _chaos(arguments: argparse.Namespace) -> int:
     return await chaos(
         reduced=arguments.reduced,
         only=arguments.only,
+        **({"transports": (arguments.transport,)} if arguments.transport else {}),
         cells=arguments.cells,
         json=arguments.json,
     )

@@ -19,7 +19,7 @@ from adapter_chunks import (
     tools,
 )
 
-from l0.adapters import ACTIVITY, AdaptedEvent, PassthroughAdapter
+from l0.adapters import ACTIVITY, AdaptedEvent, BaseDecoder, PassthroughAdapter
 from l0.errors import InvalidStreamError, NetworkError, ProviderError
 from l0.events import (
     ContentType,
@@ -189,6 +189,35 @@ def test_a_providers_dicts_must_end_as_that_provider_ends():
     with pytest.raises(NetworkError):
         decoder.finish()
     assert calls_of(decode(ADAPTER, [tools(tool('{"x"', id="c", name="f"))])) == []
+
+
+def test_a_providers_pings_count_as_they_do_with_its_own_adapter():
+    decoder = ADAPTER.decoder()
+    assert not decoder.pings_before_first_token
+    feed_all(decoder, [TOKEN, message_start()])
+    assert decoder.pings_before_first_token
+
+
+async def test_what_an_end_brings_is_events_too():
+    """The last texts of a decoder of one's own have their place in the answer."""
+
+    class Late(BaseDecoder):
+        def _last_events(self):
+            return (Event(EventType.TOKEN, "lo"), self._complete())
+
+    class Lately(PassthroughAdapter):
+        def decoder(self, options=None, stream=None):
+            return Late()
+
+    async def source():
+        yield "Hel"
+
+    events = [event async for event in Lately().wrap(source())]
+    assert [(event.type, event.text, event.start) for event in events] == [
+        (EventType.TOKEN, "Hel", 0),
+        (EventType.TOKEN, "lo", 3),
+        (EventType.COMPLETE, None, None),
+    ]
 
 
 async def test_an_error_event_without_exception_is_raised_as_one_by_wrap():

@@ -166,6 +166,21 @@ def test_a_handler_that_raises_is_told_to_the_others_and_never_to_itself():
     assert event["callback"].endswith("fails")
 
 
+def test_a_handler_whose_error_has_no_text_never_reaches_the_run():
+    class Wordless(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    def fails(event):
+        raise Wordless
+
+    told = []
+    bus = EventBus(fails)
+    bus.subscribe(told.append, ["CALLBACK_ERROR"])
+    bus.emit("FALLBACK_START", **FALLBACK)
+    assert [event["error"] for event in told] == ["<Wordless>"]
+
+
 def test_handlers_that_fail_on_failures_do_not_go_round_in_circles():
     calls = []
 

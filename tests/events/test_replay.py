@@ -397,6 +397,17 @@ async def test_calls_beyond_the_recorded_attempts_say_so():
         await factory()
 
 
+async def test_calls_at_the_same_time_play_each_attempt_once(tmp_path):
+    """Both wait for the record to be read; it must not be there twice then."""
+    store = l0.open_store(tmp_path / "runs.db")
+    await l0.run(lambda: ["a"], event_store=store, stream_id="run").read()
+    factory = replay_source(store)
+    played, refused = await asyncio.gather(factory(), factory(), return_exceptions=True)
+    assert [event.text async for event in played] == ["a", None]
+    assert isinstance(refused, StoreError)
+    await store.close()
+
+
 @pytest.mark.parametrize(
     ("end_of_record", "error"),
     [

@@ -39,6 +39,7 @@ from l0.events import (
 )
 from l0.events._chain import Chain
 from l0.events._record import records_of
+from l0.events._serialize import encode
 from l0.guardrails import DriftConfig
 from l0.stream import CheckIntervals, ContinuationConfig, Options, Retry, Timeout
 
@@ -211,6 +212,24 @@ def test_other_values_are_told_too():
     assert from_json(Verification, to_json(found)) == found
     record = Record("s", 0, 1.0, "X", {"a": 1})
     assert from_json(Record, to_json(record)) == record
+
+
+def test_values_of_other_people_are_told_whatever_they_do():
+    """A recording goes on: their methods and type hints are nothing to rely on."""
+
+    class Theirs(Exception):
+        def to_json(self, indent):
+            return {"indent": indent}
+
+    @dataclass
+    class Unresolved:
+        what: Nowhere  # noqa: F821  (as under `if TYPE_CHECKING`)
+        it: object
+
+    told, changes = encode({"error": Theirs("x"), "asked": Unresolved("a", Theirs)})
+    assert json.loads(told)["error"] == {"name": "Theirs", "message": "x"}
+    assert json.loads(told)["asked"]["what"] == "a"
+    assert changes == ("json",)
 
 
 def test_mistakes_are_told_with_their_place():

@@ -291,6 +291,24 @@ async def test_a_path_that_this_process_writes_to_shows_what_is_queued(tmp_path)
     await store.close()
 
 
+async def test_records_that_can_be_gone_through_once_only_are_checked_all_the_same():
+    """An iterator that is used up proves nothing: "0 records, ok" would be no finding."""
+    assert await verify(iter(RECORDS)) == verify_records(RECORDS)
+    assert (await replay(record for record in RECORDS)).records == RECORDS
+
+
+async def test_a_path_with_a_colon_is_a_path(tmp_path):
+    """As the times have that people name their files by."""
+    store = open_store(tmp_path / "2026-01-01T10:00.db")
+    await store.append(RECORDS)
+    await store.close()
+    assert (await verify(tmp_path / "2026-01-01T10:00.db")).ok
+    log = Log()
+    EventBus(log).emit("FALLBACK_START", from_index=0, to_index=1, reason="x")
+    log.save(tmp_path / "10:00:00.jsonl")
+    assert (await verify(str(tmp_path / "10:00:00.jsonl"))).records == 1
+
+
 async def test_a_reader_refuses_to_write_and_reads_what_others_commit(tmp_path):
     path = tmp_path / "runs.db"
     with pytest.raises(StoreError, match="check the path"):

@@ -104,6 +104,7 @@ def test_lines_are_counted_read_and_replaced():
     assert Text.get_line(text, -1) == "two"
     assert Text.replace_line(text, 0, "1") == "1\ntwo\n"
     assert Text.replace_line("a", 0, "b") == "b"
+    assert Text.replace_line("a\x0cb\u2028", -1, "c") == "a\nc\n"
     for act in (lambda: Text.get_line(text, 2), lambda: Text.replace_line("", 0, "a")):
         with pytest.raises(IndexError, match="the text has"):
             act()

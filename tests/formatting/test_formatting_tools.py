@@ -53,6 +53,15 @@ def test_a_tool_as_typescript():
     assert "*/ evil" not in format_tool(Tool("f", "end */ evil"), "typescript")
 
 
+def test_whatever_a_json_schema_says_has_a_type_in_typescript():
+    inside = {"a": {"type": ["string", "null"]}, "b": True, "c": {"$ref": "#/x"}, "d": {"type": []}}
+    tool = Tool("f", "", [create_parameter("x", "object", properties=inside)])
+    wanted = "x?: { a?: string | null; b?: unknown; c?: unknown; d?: unknown }"
+    assert wanted in format_tool(tool, "typescript")
+    many = Tool("f", "", [create_parameter("x", "array", items={"type": ["integer", "null"]})])
+    assert "x?: (number | null)[]" in format_tool(many, "typescript")
+
+
 def test_a_tool_in_words():
     assert format_tool(WEATHER, "natural").splitlines() == [
         "get_weather: The weather of a place.",

@@ -214,3 +214,12 @@ async def test_a_run_judges_each_call_by_it():
     assert [call.errors for call in calls] == [()]
     (error,) = stream.errors
     assert isinstance(error, ToolArgumentsError)
+
+
+@pytest.mark.parametrize("annotation", ["list[int", "pytest.Nothing", "Nothing"])
+def test_an_annotation_that_can_not_be_read_is_told(annotation):
+    def get_weather(city): ...
+
+    get_weather.__annotations__["city"] = annotation
+    with pytest.raises(TypeError, match=r"annotations of .*get_weather.* can't be read"):
+        tool_validator([get_weather])

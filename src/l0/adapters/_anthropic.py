@@ -200,7 +200,7 @@ class AnthropicDecoder(BaseDecoder):
         kind = text(block, "type")
         if kind == "tool_use":
             call = self._calls[index] = OpenCall(text(block, "id"), text(block, "name"))
-            call.set_object(plain(field(block, "input")))
+            call.set_object(field(block, "input"))
         elif kind == "text" and (content := text(block, "text")):
             out.append(content)
         elif self._options.include_thinking and (thought := text(block, "thinking")):
@@ -229,7 +229,7 @@ class AnthropicDecoder(BaseDecoder):
         if call is None:
             return ACTIVITY
         if not call.raw and text(block, "type") == "tool_use":
-            call.set_object(plain(field(block, "input")))  # the message stream repeats the block
+            call.set_object(field(block, "input"))  # the message stream repeats the block
         self._held.append(call)
         return self._release() if call.is_whole else ACTIVITY
 

@@ -216,7 +216,7 @@ def _with_call(event: Event) -> Event:
     """A tool call that its source described in `data` only."""
     try:
         call = msgspec.convert({"id": "", "arguments": {}, **(event.data or {})}, ToolCall)
-    except msgspec.ValidationError as error:
+    except (ValueError, RecursionError) as error:  # halves of characters are no ValidationError
         raise InvalidStreamError(
             f"a tool_call event needs tool_call=ToolCall(id, name, arguments), or the same in "
             f"data: {error}"

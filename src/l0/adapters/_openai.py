@@ -198,7 +198,7 @@ class ChatDecoder(BaseDecoder):
         if usage is None and not isinstance(choices, LISTS):
             return self._foreign(chunk)
         self._recognised = True
-        choice = self._pick(choices or ())
+        choice = self._pick(choices if isinstance(choices, LISTS) else ())
         if choice is None:
             return None
         delta = field(choice, "delta")

@@ -129,7 +129,7 @@ def _event_of(item: dict[str, Any]) -> Event:
         )
     try:
         return msgspec.convert(fields, Event)
-    except msgspec.ValidationError as error:
+    except (ValueError, RecursionError) as error:  # halves of characters are no ValidationError
         raise InvalidStreamError(
             f"a dict of type {fields['type']!r} is no such event: {error}"
         ) from error

@@ -190,7 +190,8 @@ class ResponsesDecoder(BaseDecoder):
                 call.add(text(event, "delta"))
             elif call is not None and step == "done":
                 whole = raw_arguments(event, "input" if call.free else "arguments")
-                call.set(whole or call.raw)
+                if whole:
+                    call.set(whole)
                 call.name = call.name or text(event, "name")
                 if call.is_whole and call.name:
                     return self._deliver(key)
@@ -212,7 +213,8 @@ class ResponsesDecoder(BaseDecoder):
         call.id = text(item, "call_id") or text(item, "id") or call.id
         call.name = text(item, "name") or call.name
         call.free = _CALLS[kind]
-        call.set(raw_arguments(item, "input" if call.free else "arguments") or call.raw)
+        if whole := raw_arguments(item, "input" if call.free else "arguments"):
+            call.set(whole)
         status = text(item, "status")
         if step == "done" and status == "incomplete":
             del self._calls[key]

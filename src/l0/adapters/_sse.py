@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 _BOM: Final = b"\xef\xbb\xbf"
+_TOO_DEEP: Final = "the brackets nest deeper than Python can follow"
 _parse: Final = msgspec.json.Decoder().decode
 
 
@@ -90,13 +91,18 @@ def payload(data: bytes) -> Any:
     """What the data of an event says in JSON, exactly as the SDKs read it.
 
     Raises:
-        ValueError: it is no JSON (`json.JSONDecodeError`), or no UTF-8 (`UnicodeDecodeError`).
+        ValueError: it is no JSON or nests deeper than Python can follow (`json.JSONDecodeError`),
+            is no UTF-8 (`UnicodeDecodeError`), or has a number of more digits than Python takes.
     """
     try:
         return _parse(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         # Lone surrogates, NaN, numbers beyond a float: what only the standard library takes.
-        return json.loads(data.decode())
+        text = data.decode()
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise json.JSONDecodeError(_TOO_DEEP, text, 0) from None
 
 
 def frame(event: ServerEvent) -> bytes:

@@ -9,6 +9,7 @@ JSON object is delivered with `arguments={"_raw": text}` and an error in `errors
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from l0.adapters._values import field, plain, text
@@ -50,21 +51,33 @@ def tool_call_event(call: ToolCall) -> Event:
 class OpenCall:
     """A call whose fragments are still coming; `free` marks free text instead of JSON."""
 
-    __slots__ = ("free", "id", "index", "name", "parts")
+    __slots__ = ("_balance", "_weighed", "free", "id", "index", "name", "parts", "place")
 
     def __init__(
-        self, id: str = "", name: str = "", *, index: int | None = None, free: bool = False
+        self,
+        id: str = "",
+        name: str = "",
+        *,
+        index: int | None = None,
+        place: int = 0,
+        free: bool = False,
     ) -> None:
         self.id = id
         self.name = name
         self.index = index
+        self.place = place  # among the calls that are open
         self.free = free
         self.parts: list[str] = []
+        self._balance = _Balance()
+        self._weighed = 0  # so many parts
 
     @property
     def raw(self) -> str:
         """The argument text so far."""
         if len(self.parts) > 1:
+            if self._weighed:
+                self._weigh()
+                self._weighed = 1
             self.parts = ["".join(self.parts)]
         return self.parts[0] if self.parts else ""
 
@@ -76,11 +89,16 @@ class OpenCall:
     def set(self, raw: str) -> None:
         """Take the whole argument text at once."""
         self.parts = [raw]
+        self._balance, self._weighed = _Balance(), 0
 
     def set_object(self, value: Any) -> None:
         """Take arguments that came as an object; an empty one says nothing."""
-        if value and isinstance(value, dict):
-            self.parts = [json.dumps(value, ensure_ascii=False)]
+        told = plain(value)
+        if isinstance(told, dict):
+            if told:
+                self.set(_written(told))
+        elif isinstance(told, str) and told is not value:
+            self.set(told)  # an object that can't be read is no call without arguments
 
     @property
     def is_whole(self) -> bool:
@@ -91,7 +109,16 @@ class OpenCall:
         if self.free or not self.parts:
             return False
         tail = self.parts[-1].rstrip()  # so that a long text isn't joined for every fragment
-        return tail[-1:] in {"}", ""} and bool(self.raw) and not parse_arguments(self.raw)[1]
+        if tail[-1:] not in {"}", ""}:
+            return False
+        self._weigh()
+        return self._balance.is_even and not parse_arguments(self.raw)[1]
+
+    def _weigh(self) -> None:
+        """Read the parts that came since the last time."""
+        for part in self.parts[self._weighed :]:
+            self._balance.add(part)
+        self._weighed = len(self.parts)
 
     def close(self, index: int) -> Event:
         """The call as an event; `index` is its place among the calls of the answer."""
@@ -102,6 +129,45 @@ class OpenCall:
         return tool_call_event(ToolCall(self.id, self.name, arguments, raw, index, errors))
 
 
+class _Balance:
+    """Whether a text that comes in pieces may be one whole object; each piece is read once."""
+
+    __slots__ = ("_closed", "_depth", "_escape", "_in_string", "_spoilt")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escape = -1  # where the character stands that a backslash has escaped
+        self._closed = False
+        self._spoilt = False  # something else began behind it
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every bracket is closed, and nothing was opened behind."""
+        return self._closed and not self._spoilt
+
+    def add(self, piece: str) -> None:
+        """Read one more piece."""
+        for found in _MARK.finditer(piece):
+            mark, at = found[0], found.start()
+            if at == self._escape:
+                continue
+            if self._in_string:
+                if mark == "\\":
+                    self._escape = at + 1
+                elif mark == '"':
+                    self._in_string = False
+            else:
+                self._spoilt = self._spoilt or self._closed
+                self._in_string = mark == '"'
+                self._depth += (mark in "{[") - (mark in "}]")
+                self._closed = self._depth == 0 and mark in "}]"
+        self._escape -= len(piece)
+
+
+_MARK = re.compile(r'["\\{}\[\]]')
+
+
 class ChatCalls:
     """The calls of a Chat Completions answer, from fragments that keep to the protocol or don't.
 
@@ -110,10 +176,11 @@ class ChatCalls:
     every call index 0, repeat the name, or send the arguments as an object.
     """
 
-    __slots__ = ("_delivered", "_open")
+    __slots__ = ("_delivered", "_last", "_open")
 
     def __init__(self) -> None:
         self._open: list[OpenCall] = []
+        self._last: dict[Any, OpenCall] = {}  # call with an index, an id, both
         self._delivered = 0
 
     def add(self, fragments: list[Any] | tuple[Any, ...]) -> str:
@@ -136,26 +203,34 @@ class ChatCalls:
         place = -1 if alone else position
         call = self._find(id, index, name, raw, place)
         if call is None:
-            call = OpenCall(index=index, free=free)
+            call = OpenCall(index=index, place=len(self._open), free=free)
             self._open.append(call)
-        call.id = call.id or id
+            self._note(call, index)
+        if id and not call.id:
+            call.id = id
+            self._note(call, id, (id, call.index))
         call.name = call.name or name
         call.add(raw)
         return raw
 
+    def _note(self, call: OpenCall, *keys: Any) -> None:
+        """It is the last call that is known so, unless one that was opened later is."""
+        for key in keys:
+            self._last[key] = max(call, self._last.get(key, call), key=_place)
+
     def _find(self, id: str, index: int | None, name: str, raw: str, place: int) -> OpenCall | None:
         """The open call a fragment belongs to, None if it begins a new one."""
-        calls = self._open
+        calls, last = self._open, self._last
         call: OpenCall | None = None
         if id:
-            for call in reversed(calls):
-                if call.id == id and (index is None or call.index in {index, None}):
-                    return call
+            keys = (id,) if index is None else ((id, index), (id, None))
+            if found := [last[key] for key in keys if key in last]:
+                return max(found, key=_place)
             if name and index is None:
                 return None
         at_place = calls[place] if -len(calls) <= place < len(calls) else None
         if index is not None:
-            call = next((c for c in reversed(calls) if c.index == index), None)
+            call = last.get(index)
             if call is None and not id and not name and at_place and at_place.index is None:
                 return at_place
         elif id or name:  # an id without a name is invented for the fragment
@@ -174,12 +249,17 @@ class ChatCalls:
         self._open.sort(key=lambda call: last if call.index is None else call.index)
         events = [call.close(self._delivered + place) for place, call in enumerate(self._open)]
         self._delivered += len(events)
-        self._open.clear()
+        self.drop()
         return events
 
     def drop(self) -> None:
         """The answer was cut: nothing of it may be executed."""
         self._open.clear()
+        self._last.clear()
+
+
+def _place(call: OpenCall) -> int:
+    return call.place
 
 
 def raw_arguments(body: Any, name: str) -> str:
@@ -187,4 +267,12 @@ def raw_arguments(body: Any, name: str) -> str:
     value = field(body, name)
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(plain(value), ensure_ascii=False, default=str)
+    return "" if value is None else _written(value)
+
+
+def _written(value: Any) -> str:
+    """A value as JSON; what can't be is no JSON, so that nobody takes it for arguments."""
+    try:
+        return json.dumps(plain(value), ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError) as error:  # it holds itself, or nests too deep
+        return f"({type(value).__name__}: {error})"

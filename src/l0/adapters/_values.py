@@ -60,16 +60,26 @@ def known_count(value: Any, *names: str) -> int | None:
 
 
 def plain(value: Any) -> Any:
-    """An SDK object as dicts and lists; what is plain already stays as it is."""
+    """An SDK object as dicts and lists; what is plain already stays as it is.
+
+    What can't be written so, as it holds itself or nests deeper than Python follows, is text.
+    """
+    try:
+        return _plain(value)
+    except (TypeError, ValueError, RecursionError):
+        return f"({type(value).__name__})"
+
+
+def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool | Mapping):
         return value
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     dump = getattr(value, "model_dump", None)
     if callable(dump):
         return dump(mode="json", warnings=False)
     fields = getattr(value, "__dict__", None)
-    return {k: plain(v) for k, v in fields.items()} if isinstance(fields, dict) else str(value)
+    return {k: _plain(v) for k, v in fields.items()} if isinstance(fields, dict) else str(value)
 
 
 def roots(cls: type) -> set[str]:

@@ -147,6 +147,12 @@ class EventBus:
         """Unix microseconds of a reading of the clock's `monotonic`."""
         return self._anchor_us + round((monotonic - self._anchor) * 1e6)
 
+    def us_of(self, times: list[float]) -> tuple[int, list[int]]:
+        """The first of these times as `us` gives it, and how long after it each of them is."""
+        anchor = self._anchor
+        since = round((times[0] - anchor) * 1e6)
+        return self._anchor_us + since, [round((each - anchor) * 1e6) - since for each in times]
+
     def now(self) -> float:
         """Unix milliseconds, never decreasing, to the microsecond."""
         return (self._anchor_us + round((self.clock.monotonic() - self._anchor) * 1e6)) / 1000

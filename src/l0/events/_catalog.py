@@ -9,6 +9,8 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from l0.errors._secrets import redact_text
+
 
 def _type_of(class_name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", class_name.removesuffix("Payload")).upper()
@@ -27,6 +29,10 @@ class Payload(msgspec.Struct, frozen=True, tag_field="type", tag=_type_of):
     def __init_subclass__(cls, **config: Any) -> None:
         super().__init_subclass__(**config)
         cls.type = _type_of(cls.__name__)
+
+    def __repr__(self) -> str:
+        """Its fields, without secrets: what a cell ends in is saved with the notebook."""
+        return redact_text(super().__repr__())
 
 
 P = TypeVar("P", bound=type[Payload])

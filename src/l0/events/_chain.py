@@ -35,7 +35,8 @@ from l0.events._redact_tokens import TokenRedactor
 from l0.events._serialize import encode
 
 _fields = msgspec.structs.asdict
-_OPENING = (GuardrailPhaseStartPayload, DriftCheckStartPayload, DriftCheckSkippedPayload)
+_OPENING = {GuardrailPhaseStartPayload, DriftCheckStartPayload, DriftCheckSkippedPayload}
+_SKIPPED = {CheckpointSavedPayload, TokenPayload}
 _OF_CHECKS = ("GUARDRAIL_", "DRIFT_")
 _FAILED = "checkpoint"  # the phase in which the text of a failed attempt is judged
 
@@ -65,15 +66,21 @@ class Chain:
     def push(self, event: ObservabilityEvent, rows: list[Row]) -> None:
         """Append the rows that an event makes, now or with those kept back before it."""
         payload = event.payload
-        if type(payload) is TokensPayload and not self._check:
+        kind = type(payload)
+        if kind is TokensPayload and not self._check:
             self._token_count = payload.start + len(payload.texts)
             if self._tokens is None:
                 self._row(event.ts, payload, event.meta, rows)
             else:
                 for ts, batch, changed in self._tokens.feed(event.ts, payload):
                     self._row(ts, batch, event.meta, rows, "redacted" if changed else None)
-        elif not self._skips(payload) and (self._full or not self._is_quiet(event, rows)):
-            self._other(event, rows)
+            return
+        if kind in _SKIPPED and self._skips(payload):
+            return
+        # Asked here as well, because for most events there is nothing more to ask.
+        if not self._full and (self._check or kind in _OPENING) and self._is_quiet(event, rows):
+            return
+        self._other(event, rows)
 
     def finish(self, rows: list[Row]) -> None:
         """Nothing more can be awaited: give what was kept back."""
@@ -91,8 +98,6 @@ class Chain:
     def _is_quiet(self, event: ObservabilityEvent, rows: list[Row]) -> bool:
         """Whether an event is left out, or waits until its check has found something."""
         payload = event.payload
-        if not self._check and type(payload) not in _OPENING:
-            return False
         match payload:
             case DriftCheckSkippedPayload():
                 return True
@@ -216,11 +221,12 @@ class Chain:
         rows: list[Row],
         changed: str | None = None,
     ) -> None:
-        if self._redactor is not None and type(payload) is TokensPayload and payload.notes:
+        redactor = self._redactor
+        if redactor is not None and type(payload) is TokensPayload and payload.notes:
             payload, changed = self._clean_notes(payload, changed)
         data, changes = encode(_fields(payload))
-        if self._redactor is not None and type(payload) is not TokensPayload:
-            data, redacted = self._redactor.json(data)
+        if redactor is not None and type(payload) is not TokensPayload:
+            data, redacted = redactor.json(data)
             if redacted:
                 changed = "redacted"
         if changed is not None:
@@ -228,8 +234,8 @@ class Chain:
         told = None
         if self.seq == 0:
             told, _ = encode(meta)
-            if self._redactor is not None:
-                told, redacted = self._redactor.json(told)
+            if redactor is not None:
+                told, redacted = redactor.json(told)
         if changes:
             comma = "" if data == "{}" else ","
             data = f'{{"{CHANGED}":{encode(sorted(set(changes)))[0]}{comma}{data[1:]}'
@@ -238,10 +244,10 @@ class Chain:
         rows.append(row)
 
 
-_QUOTING = (
+_QUOTING = {
     *(ResumeStartPayload, DeduplicationEndPayload, RestartPayload, CheckpointSavedPayload),
     *(GuardrailRuleResultPayload, StreamEventPayload),
-)
+}
 
 
 def _moved(payload: GuardrailRuleResultPayload, tokens: TokenRedactor) -> Payload:

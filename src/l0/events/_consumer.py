@@ -20,7 +20,7 @@ from l0.events._payloads import (
     StreamInitPayload,
     TokensPayload,
 )
-from l0.events._record import Record
+from l0.events._record import Record, damaged
 from l0.events._state import State
 
 _JUDGED = frozenset({"GUARDRAIL_VIOLATION", "FATAL_GUARDRAIL_VIOLATION", "DRIFT_DETECTED"})
@@ -43,7 +43,17 @@ class Consumer:
         self._continues = False  # the next attempt goes on with the same response
 
     def follow(self, record: Record) -> Iterator[Handed]:
-        """Fold one record; gives each hand-over as soon as the state stands where it stood then."""
+        """Fold one record; gives each hand-over as soon as the state stands where it stood then.
+
+        Raises:
+            StoreError: the record is damaged.
+        """
+        try:
+            yield from self._follow(record)
+        except (ValueError, TypeError, OverflowError) as error:  # as no run has written it
+            raise damaged(record.seq, record.stream_id, error) from error
+
+    def _follow(self, record: Record) -> Iterator[Handed]:
         payload, ts = record.payload, record.ts
         if isinstance(payload, TokensPayload):
             yield from self._tokens(record, payload)

@@ -85,12 +85,14 @@ def _stream_finished(state: State, e: p.StreamFinishedPayload, ts: float) -> Non
 
 
 def _tokens(state: State, e: p.TokensPayload, ts: float) -> None:
-    base = round(ts * 1000)
-    marks = set(e.checkpoints)
-    for index, (text, offset) in enumerate(zip(e.texts, e.offsets_us, strict=True), e.start):
-        state.append(text, base + offset)
-        if index in marks:
-            state.mark_checkpoint()
+    texts, offsets = e.texts, e.offsets_us
+    if len(texts) != len(offsets):
+        raise ValueError(f"{len(texts)} tokens have {len(offsets)} times")
+    if texts:
+        base = round(ts * 1000)
+        good = max((at for at in e.checkpoints if 0 <= at - e.start < len(texts)), default=None)
+        kept = 0 if good is None else good - e.start + 1
+        state.extend(texts, base + offsets[0], base + offsets[-1], kept)
     if state._awaited:  # later ones change nothing: a tool call that was seen has been seen
         state._awaited, state.phase = False, RuntimeState.STREAMING
 

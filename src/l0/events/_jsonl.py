@@ -234,4 +234,12 @@ def _by_start(found: StreamMetadata) -> tuple[Any, ...]:
     return (found.start_ts, found.stream_id)
 
 
-register_store("jsonl", lambda url: JsonlEventStore(path_of(url)))
+def _reader(url: str) -> JsonlEventStore:
+    """The store of a directory that is there: reading makes none."""
+    directory = Path(path_of(url))
+    if not directory.is_dir():
+        raise StoreError(f"there is no directory {directory}; check the path")
+    return JsonlEventStore(directory)
+
+
+register_store("jsonl", lambda url: JsonlEventStore(path_of(url)), reader=_reader)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from l0.errors import StoreError
 from l0.events._record import Record, Row, records_of, row_of_line
@@ -47,20 +48,24 @@ def read_rows(path: Path) -> Iterator[Row]:
 def last_line(path: Path) -> tuple[bytes | None, int]:
     """The last whole line of a file, and where it ends: what follows is torn."""
     with path.open("rb") as file:
-        size = file.seek(0, 2)
-        tail, at = b"", size
-        while at > 0:
-            step = min(_BLOCK, at)
-            at -= step
-            file.seek(at)
-            tail = file.read(step) + tail
-            end = tail.rfind(b"\n")
-            if end < 0:
-                continue
-            start = tail.rfind(b"\n", 0, end)
-            if start >= 0 or at == 0:
-                return tail[start + 1 : end], at + end + 1
-    return None, 0
+        end = _newline_before(file, file.seek(0, 2))
+        if end < 0:
+            return None, 0
+        start = _newline_before(file, end) + 1
+        file.seek(start)
+        return file.read(end - start), end + 1
+
+
+def _newline_before(file: BinaryIO, at: int) -> int:
+    """Where the last newline before an offset is; -1 without any."""
+    while at > 0:
+        step = min(_BLOCK, at)
+        at -= step
+        file.seek(at)
+        found = file.read(step).rfind(b"\n")
+        if found >= 0:
+            return at + found
+    return -1
 
 
 class JsonlFile:

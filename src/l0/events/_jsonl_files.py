@@ -11,7 +11,7 @@ from typing import BinaryIO
 from l0.errors import StoreError
 from l0.events._jsonl_file import last_line, read_rows
 from l0.events._record import Row, Tally, line_of, row_of_line
-from l0.events._store import check_id
+from l0.events._store import check_id, is_id
 from l0.events._tap import FileTrouble
 
 _OPEN_FILES = 64
@@ -41,8 +41,8 @@ class JsonlFiles:
         return self._directory / f"{check_id(stream_id)}.jsonl"
 
     def ids(self) -> list[str]:
-        """The streams that have a file."""
-        return sorted(path.stem for path in self._directory.glob("*.jsonl"))
+        """The streams that have a file; other files of other names are none of ours."""
+        return sorted(filter(is_id, (path.stem for path in self._directory.glob("*.jsonl"))))
 
     def tallies(self) -> Iterator[Tally]:
         """Where each stream stands."""

@@ -27,6 +27,9 @@ CHANGED = "$changed"
 
 encode = msgspec.json.Encoder(order="sorted").encode
 decode = msgspec.json.decode
+decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+UNREADABLE = (ValueError, TypeError, RecursionError)
+"""What reading or writing raises of what is no JSON, or nests deeper than Python follows."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -62,7 +65,8 @@ class Record(msgspec.Struct, frozen=True):
     @property
     def changed(self) -> tuple[str, ...]:
         """How the stored copy differs from what happened; empty if it doesn't."""
-        return tuple(self.data.get(CHANGED, ()))
+        told = self.data.get(CHANGED)
+        return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 class UnknownPayload(Payload, frozen=True):
@@ -78,9 +82,10 @@ def payload_of(type_: str, data: Mapping[str, Any]) -> Payload:
     if cls is not None:
         try:
             return msgspec.convert(data, cls)
-        except msgspec.ValidationError:
+        except ValueError:
             pass  # written by a version that declares the type otherwise
     names = tuple(n for n in data if n.isidentifier() and not iskeyword(n) and n[0] != "_")
+    names = tuple(n for n in names if n != "type")  # which every payload has
     return _unknown(type_, names)(**{name: data[name] for name in names})
 
 
@@ -112,19 +117,25 @@ def canonical(  # noqa: PLR0917  one a column
     stream_id: str, seq: int, ts: float, type_: str, data: str, meta: str | None, prev: str
 ) -> bytes:
     """What is hashed, after `prev`: the stored record without its hash, as canonical JSON."""
+    return _text(stream_id, seq, ts, type_, data, meta, prev).encode()
+
+
+def _text(  # noqa: PLR0917  as above
+    stream_id: str, seq: int, ts: float, type_: str, data: str, meta: str | None, prev: str
+) -> str:
     told = "" if meta is None else f'"meta":{meta},'
     return (
         f'{{"data":{data},{told}"prev":"{prev}","seq":{seq},"stream_id":"{stream_id}",'
         f'"ts":{encode(ts).decode()},"type":{encode(type_).decode()},"v":{VERSION}}}'
-    ).encode()
+    )
 
 
 def chained(  # noqa: PLR0917  one a column
     stream_id: str, seq: int, ts: float, type_: str, data: str, meta: str | None, prev: str
 ) -> Row:
     """The row of one more record behind the one whose hash is `prev`."""
-    body = canonical(stream_id, seq, ts, type_, data, meta, prev)
-    digest = sha256(prev.encode() + body).hexdigest()
+    told = prev + _text(stream_id, seq, ts, type_, data, meta, prev)  # encoded once
+    digest = sha256(told.encode()).hexdigest()
     return Row._make((stream_id, seq, ts, type_, data, meta, prev, digest))
 
 
@@ -164,20 +175,28 @@ def row_of_line(line: bytes) -> Row:
     Raises:
         ValueError: the line is no record.
     """
-    read = _decode_line(line)
+    try:
+        read = _decode_line(line)
+    except RecursionError:
+        raise ValueError("it nests deeper than Python can follow") from None
     if read.v != VERSION:
         raise ValueError(f"records of version {read.v}; update l0 to read them")
-    meta = bytes(read.meta).decode() or None
-    return Row(
-        read.stream_id,
-        read.seq,
-        read.ts,
-        read.type,
-        bytes(read.data).decode(),
-        meta,
-        read.prev,
-        read.hash,
-    )
+    data, meta = bytes(read.data).decode(), bytes(read.meta).decode()
+    for name, text in (("data", data), ("meta", meta)):
+        if text and text[0] != "{":
+            raise ValueError(f"its {name} is no object")
+    seq, ts, type_ = read.seq, read.ts, read.type
+    return Row(read.stream_id, seq, ts, type_, data, meta or None, read.prev, read.hash)
+
+
+def row_of_values(values: tuple[Any, ...]) -> Row | None:
+    """A row from the columns of a table, which may hold anything; None if it is no record."""
+    row = Row._make(values)
+    if type(row.ts) is float and type(row.seq) is int:
+        texts = (row.stream_id, row.type, row.data, row.prev, row.hash, row.meta or "")
+        if all(type(text) is str for text in texts):
+            return row
+    return None
 
 
 def row_of(record: Record) -> Row:
@@ -205,14 +224,19 @@ def records_of(rows: Iterable[Row], meta: Mapping[str, Any] | None = None) -> It
     for row in rows:
         try:
             if row.meta is not None:
-                known = cast("dict[str, Any]", decode(row.meta))
-            data = decode(row.data)
-        except msgspec.DecodeError as error:
-            raise StoreError(
-                f"record {row.seq} of stream {row.stream_id} is damaged ({error}); "
-                "`await l0.verify(store, stream_id)` says what else is"
-            ) from error
+                known = decode_object(row.meta)
+            data = decode_object(row.data)
+        except UNREADABLE as error:
+            raise damaged(row.seq, row.stream_id, error) from error
         yield Record(row.stream_id, row.seq, row.ts, row.type, data, known, row.prev, row.hash)
+
+
+def damaged(seq: int, stream_id: str, error: Exception) -> StoreError:
+    """The error of a record that can't be read."""
+    return StoreError(
+        f"record {seq} of stream {stream_id} is damaged ({error}); "
+        "`await l0.verify(store, stream_id)` says what else is"
+    )
 
 
 class Tally:
@@ -258,7 +282,7 @@ class Tally:
         if row.type in _TALLIED:
             try:
                 told = _decode_told(row.data)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 return  # damaged, which `verify` says; the index is no proof of anything
             if row.type == "TOKENS":
                 offsets = bytes(told.offsets_us)

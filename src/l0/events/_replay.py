@@ -39,7 +39,9 @@ def replay(
         clock: what to wait by.
 
     Raises:
-        ValueError: `speed` is negative.
+        ValueError: `speed` is negative. When it is read: there are several streams and no
+            `stream_id`, or the stream is not there.
+        StoreError: when it is read, the source can't be read or a record is damaged.
 
     Example:
         >>> import asyncio

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from l0.errors import (
     ErrorCategory,
@@ -33,6 +34,8 @@ from l0.events._payloads import (
 )
 from l0.events._record import Record
 from l0.events._replay import Replay, _Pace, replay
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 def replay_source(
@@ -112,23 +115,26 @@ class _Attempt:
             return None
         if error is None:
             return _cut_off(recorded)
-        ours = next((code for code in ErrorCode if code == error.error_code), None)
-        kind, wait = self.network_type, error.retry_after_ms
+        ours = _known(ErrorCode, error.error_code)
+        wait = error.retry_after_ms
         return deserialize_error(
             SerializedError(
                 name=error.error_type,
                 message=error.error,
                 code=ours,
-                category=ErrorCategory(error.category),
+                category=_known(ErrorCategory, error.category) or ErrorCategory.MODEL,
                 status=error.status,
-                network_type=None if kind is None else NetworkErrorType(kind),
-                reason=RetryableErrorType(self.reason)
-                if self.reason in set(RetryableErrorType)
-                else None,
+                network_type=_known(NetworkErrorType, self.network_type),
+                reason=_known(RetryableErrorType, self.reason),
                 retry_after=None if wait is None else wait / 1000,
                 module="l0.errors" if ours is not None else "",
             )
         )
+
+
+def _known(words: type[Word], told: str | None) -> Word | None:
+    """A word of the record as ours; None for one of another version."""
+    return next((word for word in words if word == told), None)
 
 
 async def _play(attempt: _Attempt, failure: Exception | None, pace: _Pace) -> AsyncIterator[Event]:

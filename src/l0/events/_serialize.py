@@ -26,6 +26,8 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 _LONE = re.compile("[\ud800-\udfff]")
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 _DEEPEST = 100
+_MOST = 1_000_000  # containers; a graph of a dozen that know each other has more paths than that
+_LONGEST = 10_000  # bits of a number that is written in digits; Python refuses many more
 
 
 def to_dict(value: Any) -> dict[str, Any]:
@@ -111,7 +113,8 @@ def encode(value: Any) -> tuple[str, tuple[str, ...]]:
     """Canonical JSON of a value, whatever it holds, and how it had to be changed for that.
 
     Changes are named `surrogates` (halves of a character became U+FFFD, one for one, so that
-    offsets stay right) and `json` (an object became text, a key that was no text became one).
+    offsets stay right) and `json` (an object became text, a key that was no text became one, a
+    container that holds itself became "…").
     """
     try:
         return _encode(value).decode(), ()
@@ -130,6 +133,8 @@ class Plain:
     def __init__(self, *, faithful: bool = False) -> None:
         self.changes: set[str] = set()
         self._faithful = faithful
+        self._inside: set[int] = set()  # the containers around the one at hand
+        self._left = _MOST
 
     def of(self, value: Any, depth: int = 0) -> Any:
         """The copy."""
@@ -140,24 +145,42 @@ class Plain:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, int):
-            return int(value)
+            return self._number(value)
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else None
-        if depth > _DEEPEST:
-            self.changes.add("json")
-            return "…"
-        told = self._fields(value)
-        if told is not None:
-            return {name: self.of(item, depth + 1) for name, item in told.items()}
-        if isinstance(value, Mapping):
-            return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.of(item, depth + 1) for item in value]
-        if isinstance(value, set | frozenset):
-            return sorted((self.of(item, depth + 1) for item in value), key=_encode)
         if isinstance(value, bytes | bytearray | memoryview):
             return base64.b64encode(value).decode()
+        self._left -= 1
+        if depth > _DEEPEST or self._left < 0 or id(value) in self._inside:
+            self.changes.add("json")
+            return "…"
+        self._inside.add(id(value))
+        try:
+            return self._container(value, depth + 1)
+        finally:
+            self._inside.discard(id(value))
+
+    def _container(self, value: Any, depth: int) -> Any:
+        told = self._fields(value)
+        if told is not None:
+            return {name: self.of(item, depth) for name, item in told.items()}
+        if isinstance(value, Mapping):
+            try:
+                items = list(value.items())
+            except Exception:  # someone else's mapping: how it fails is its own business
+                return self._other(value)
+            return {self._key(key): self.of(item, depth) for key, item in items}
+        if isinstance(value, list | tuple):
+            return [self.of(item, depth) for item in value]
+        if isinstance(value, set | frozenset):
+            return sorted((self.of(item, depth) for item in value), key=_encode)
         return self._other(value)
+
+    def _number(self, value: int) -> int | str:
+        if value.bit_length() <= _LONGEST:
+            return int(value)
+        self.changes.add("json")
+        return hex(value)
 
     def _text(self, value: str) -> str:
         try:
@@ -172,7 +195,7 @@ class Plain:
             key = key.value
         if not isinstance(key, str):
             self.changes.add("json")
-            return str(key)
+            return self._text(_told(key, str))
         return self._text(key)
 
     def _fields(self, value: Any) -> dict[str, Any] | None:

@@ -55,7 +55,8 @@ class DirectSink:
         rows: list[Row] = item if isinstance(item, list) else []
         try:
             if rows is not item:
-                look_up(tap, self._store)
+                if not tap.known:
+                    look_up(tap, self._store)
                 push(tap.chain, item, rows)
             if rows:
                 self._store.write({rows[0].stream_id: rows})

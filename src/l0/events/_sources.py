@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from l0.errors import StoreError
-from l0.events._record import Record, Row, row_of
+from l0.events._record import UNREADABLE, Record, Row, row_of
 from l0.events._store import StreamMetadata, check_id, is_store, open_store, path_of
 
 
@@ -49,7 +49,7 @@ def rows_of(records: Iterable[Record]) -> list[Row | bytes]:
     for record in records:
         try:
             rows.append(row_of(record))
-        except (TypeError, ValueError):  # no JSON: changed by hand
+        except UNREADABLE:  # no JSON: changed by hand
             rows.append(b"")
     return rows
 
@@ -115,7 +115,11 @@ async def reading(source: Any) -> AsyncIterator[Any]:
 def _opened(text: str) -> Any:
     is_url = ":" in text[2:]
     path = Path(path_of(text) if is_url else text)
-    if not path.exists() and not text.startswith("memory:"):
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:  # too long a name, a NUL in it, no permission
+        raise StoreError(f"can't read {str(path)[:200]!r} ({error}); check the path") from error
+    if not there and not text.startswith("memory:"):
         raise StoreError(f"there is no {path}; check the path")
     if path.suffix.lower() == ".jsonl" and path.is_file():
         from l0.events._jsonl_file import JsonlFile  # it reads through this module's neighbours

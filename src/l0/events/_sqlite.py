@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from l0.errors import StoreError
-from l0.events._record import Record, Row, decode, records_of
-from l0.events._sqlite_file import open_readonly
+from l0.events._record import (
+    UNREADABLE,
+    Record,
+    Row,
+    decode_object,
+    records_of,
+    row_of_values,
+)
+from l0.events._sqlite_file import open_readonly, trouble
 from l0.events._sqlite_shared import acquire, release, select_streams
 from l0.events._store import StreamMetadata, check_id, grouped
 from l0.events._tap import Tap
@@ -175,15 +182,15 @@ class SQLiteEventStore:
                 (stream_id, after_seq, last),
             )
             meta = _meta(connection, stream_id) if after_seq >= 0 else None
-            return list(records_of(map(Row._make, rows), meta))
+            return list(records_of(map(_row, rows), meta))
 
         return await self._read(read)
 
-    async def stored_rows(self, stream_id: str) -> list[Row]:
-        """The rows of a stream exactly as they are in the file, for `verify`."""
+    async def stored_rows(self, stream_id: str) -> list[Row | bytes]:
+        """The rows of a stream exactly as they are in the file, for `verify`; `b""` is none."""
         query = f"SELECT {_COLUMNS} FROM records WHERE stream_id=? ORDER BY seq"  # noqa: S608
         return await self._read(
-            lambda connection: [Row._make(r) for r in connection.execute(query, (stream_id,))]
+            lambda c: [row_of_values(r) or b"" for r in c.execute(query, (stream_id,))]
         )
 
     async def get_last_event(self, stream_id: str) -> Record | None:
@@ -230,7 +237,11 @@ class SQLiteEventStore:
     def iter_records(
         self, stream_id: str | None = None, types: Iterable[str] | None = None
     ) -> Iterator[Record]:
-        """Records in order of stream and seq, read as they are needed, without an event loop."""
+        """Records in order of stream and seq, read as they are needed, without an event loop.
+
+        Raises:
+            StoreError: the file, or a record in it, is damaged.
+        """
         wanted = None if types is None else list(types)
         where, values = _where(stream_id, wanted)
         connection = self.connect_readonly()
@@ -241,10 +252,12 @@ class SQLiteEventStore:
             )
             known, meta = "", {}
             for each in rows:
-                row = Row._make(each)
+                row = _row(each)
                 if row.stream_id != known:
                     known, meta = row.stream_id, _meta(connection, row.stream_id)
                 yield from records_of([row], meta)
+        except sqlite3.Error as error:
+            raise StoreError(trouble(self.path, error)) from error
         finally:
             connection.close()
 
@@ -265,5 +278,14 @@ def _meta(connection: sqlite3.Connection, stream_id: str) -> dict[str, Any]:
     found = connection.execute(
         "SELECT meta FROM records WHERE stream_id=? AND seq=0", (stream_id,)
     ).fetchone()
-    meta: dict[str, Any] = decode(found[0]) if found and found[0] else {}
-    return meta
+    try:
+        return decode_object(found[0]) if found and found[0] else {}
+    except UNREADABLE as error:
+        raise sqlite3.DatabaseError(f"malformed meta of stream {stream_id}: {error}") from error
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    row = row_of_values(values)
+    if row is None:
+        raise sqlite3.DatabaseError(f"malformed record {values[1]!r} of stream {values[0]!r}")
+    return row

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
+from os import fsencode
 from pathlib import Path
 from urllib.parse import quote
 
@@ -76,6 +77,8 @@ class SQLiteBackend:
             ).fetchone()
         except sqlite3.Error as error:
             raise StoreError(trouble(self._path, error)) from error
+        if head is None:  # a damaged file: the index has a stream without records
+            return None
         tally = Tally(stream_id)
         _, _, tally.tokens, tally.start_ts, tally.end_ts, tally.outcome = found
         tally.seq, tally.hash = head
@@ -195,7 +198,7 @@ def open_readonly(path: Path, *, alone: bool = False) -> sqlite3.Connection:
     for mode in ("ro", "ro&immutable=1")[alone:]:
         try:
             connection = sqlite3.connect(
-                f"file:{quote(str(path))}?mode={mode}",
+                f"file:{quote(fsencode(path))}?mode={mode}",
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,

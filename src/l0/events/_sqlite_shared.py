@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from l0.errors import StoreError
 from l0.events._sqlite_file import SQLiteBackend, open_readonly, trouble
 from l0.events._store import UNFINISHED, StreamMetadata
@@ -17,6 +19,7 @@ from l0.events._writer import Writer
 
 T = TypeVar("T")
 
+_NAMES = StreamMetadata.__struct_fields__  # the columns of the index are called so, too
 _IDLE_MS = 3_600_000.0  # a stream that has not ended is taken for dead after an hour
 _CLOSE_SECONDS = 30.0
 
@@ -101,11 +104,17 @@ def select_streams(
     connection: sqlite3.Connection, rest: str, values: tuple[Any, ...] = ()
 ) -> list[StreamMetadata]:
     """Entries of the index; `rest` of the statement is ours."""
-    rows = connection.execute(f"SELECT * FROM streams {rest}", values)  # noqa: S608
-    return [
-        StreamMetadata(stream_id, events, tokens, start, end, outcome or UNFINISHED)
-        for stream_id, events, tokens, start, end, outcome in rows
-    ]
+    rows = connection.execute(f"SELECT {', '.join(_NAMES)} FROM streams {rest}", values).fetchall()  # noqa: S608
+    try:
+        return _index(rows)
+    except msgspec.ValidationError as error:
+        raise sqlite3.DatabaseError(f"malformed index: {error}") from error
+
+
+def _index(rows: list[tuple[Any, ...]]) -> list[StreamMetadata]:
+    full = ((*row[:5], row[5] or UNFINISHED) for row in rows)
+    named = [dict(zip(_NAMES, row, strict=True)) for row in full]
+    return msgspec.convert(named, list[StreamMetadata])
 
 
 _files: dict[Path, SharedFile] = {}

@@ -273,6 +273,17 @@ class State:
         if self._first_us is None:
             self._first_us = us
 
+    def extend(self, texts: list[str], first_us: int, last_us: int, good: int = 0) -> None:
+        """Accept a batch of tokens; a checkpoint lies behind the first `good` of them."""
+        if good:
+            self._checkpoint_chars = self.content_length + sum(map(len, texts[:good]))
+            self._checkpoint_tokens = self.token_count + good
+        self._parts += texts
+        self.content_length += sum(map(len, texts))
+        self._last_us = last_us
+        if self._first_us is None:
+            self._first_us = first_us
+
     def mark_checkpoint(self) -> None:
         """Everything so far is good."""
         self._checkpoint_chars = self.content_length

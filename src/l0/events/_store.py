@@ -222,11 +222,16 @@ def check_id(stream_id: str) -> str:
     Raises:
         ValueError: it is not `[A-Za-z0-9_-]{1,128}` as a whole.
     """
-    if not isinstance(stream_id, str) or not _ID.fullmatch(stream_id):
+    if not is_id(stream_id):
         raise ValueError(
             f"{stream_id!r} is no stream id; use 1 to 128 letters, digits, '_' and '-'"
         )
     return stream_id
+
+
+def is_id(stream_id: object) -> bool:
+    """Whether this is a stream id."""
+    return isinstance(stream_id, str) and _ID.fullmatch(stream_id) is not None
 
 
 def grouped(records: Sequence[Record]) -> dict[str, list[Row]]:

@@ -158,7 +158,7 @@ def create_output_format_section(
 
 
 _FENCED: Final = re.compile(  # one fence, from the first line to the last
-    r"\A(`{3,}|~{3,})[^\n`]*\n((?:(?![ ]{0,3}\1).*\n)*)[ ]{0,3}\1[`~]*\s*\Z"
+    r"\A(`{3,}+|~{3,}+)[^\n`]*\n((?:(?![ ]{0,3}\1).*\n)*)[ ]{0,3}\1[`~]*\s*\Z"
 )
 _LEAD_IN: Final = re.compile(
     r"\A(?:(?:sure|certainly|of course|absolutely)\b[^\n]{0,40}\n+)?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 import textwrap
 from typing import Final, Literal
@@ -23,6 +24,7 @@ _ANSI: Final = re.compile(
     r"|[PX^_][^\x1b]*(?:\x1b\\)?|[@-Z\\-~])"
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
+_PIECE: Final = 10_000
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
 
@@ -145,8 +147,27 @@ def wrap(text: str, width: int) -> str:
     """
     if width < 1:
         raise ValueError(f"width is 1 or more, not {width}")
-    lines = (textwrap.wrap(line, width) or [""] for line in text.split("\n"))
+    broken = _Wrapper(width).wrap
+    lines = (broken(line) or [""] for line in text.split("\n"))
     return "\n".join(part for line in lines for part in line)
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Cuts long words in pieces of pieces: else each line would copy all the rest of a word."""
+
+    def _split(self, text: str) -> list[str]:
+        words = super()._split(text)
+        if words and words[0].isspace():  # lines of nothing but blanks are left out
+            words[0] = words[0][: (len(words[0]) - 1) % self.width + 1]
+        return [piece for word in words for piece in self._pieces(word)]
+
+    def _pieces(self, word: str) -> list[str]:
+        """Each is longer than a line, so that lines are filled as with the whole word."""
+        if word.isspace():
+            return [word]
+        size = max(_PIECE, self.width + 1)
+        cuts = [0, *range(size, len(word) - self.width, size), len(word)]
+        return [word[a:b] for a, b in itertools.pairwise(cuts)]
 
 
 def pad(

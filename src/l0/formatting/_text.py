@@ -157,16 +157,16 @@ class Text:
 
     @staticmethod
     def replace_line(text: str, index: int, line: str) -> str:
-        """The text with another line at an index; the line end stays.
+        r"""The text with another line at an index, and every line end as `\n`.
 
         Raises:
             IndexError: there is no such line.
         """
         Text.get_line(text, index)
-        ended = text.endswith(("\n", "\r"))
+        text = Text.normalize_newlines(text)
         lines = _lines(text)
         lines[index] = line
-        return "\n".join(lines) + ("\n" if ended else "")
+        return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
 
 
 def _collapsed(line: str) -> str:

@@ -203,7 +203,9 @@ def _typescript(tool: Tool) -> str:
     return "\n".join(lines)
 
 
-def _typed(schema: Mapping[str, Any]) -> str:
+def _typed(schema: Any) -> str:
+    if not isinstance(schema, Mapping):  # True, which allows anything
+        return "unknown"
     if schema.get("enum"):
         return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
     if schema.get("type") == "array" and schema.get("items"):
@@ -216,7 +218,9 @@ def _typed(schema: Mapping[str, Any]) -> str:
             for name, each in schema["properties"].items()
         )
         return f"{{ {inside} }}"
-    return _TYPES.get(schema.get("type", ""), "unknown")
+    kinds = schema.get("type", ())
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    return " | ".join(dict.fromkeys(_TYPES.get(kind, "unknown") for kind in kinds)) or "unknown"
 
 
 def _key(name: str) -> str:

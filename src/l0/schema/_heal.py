@@ -211,7 +211,7 @@ def _around(text: str, found: Found) -> set[str]:
     return done
 
 
-_FENCE_BEFORE = re.compile(r"(?:```|~~~)[`~]*+[ \t]*+[\w+.\-]*+\s*+\Z")
+_FENCE_BEFORE = re.compile(r"(?<![`~])(?:```|~~~)[`~]*+[ \t]*+[\w+.\-]*+\s*+\Z")
 _FENCE_AFTER = re.compile(r"\A\s*+(?:```|~~~)[`~]*+")
 _JSON_BEFORE = re.compile(r"\s*+json\s*+[:=]?\s*+", re.IGNORECASE)
 _COMMENTS = re.compile(r"(?:\s*+(?://[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|#[^\n]*+))++\s*+")

@@ -16,13 +16,12 @@ def cut_off(text: str) -> Rewriter | None:
     """
     if _PLACE in text:
         return None
-    bare = tokens.STRING.sub(_PLACE, text)
-    stop, end = len(bare), len(text)
-    if (quote := bare.find('"')) >= 0:  # opens the string in which the text ends
-        if _PLACE in bare[quote:]:
-            return None
-        end -= stop - quote
-        stop = quote
+    sound = _SOUND.match(text)
+    end = sound.end() if sound else 0
+    if end < len(text) and not _STRING_TO_THE_END.match(text, end):
+        return None
+    bare = tokens.STRING.sub(_PLACE, text[:end])
+    stop = len(bare)
     last = max(bare.rfind(char, 0, stop) for char in "{[,}]")
     stack = _open_brackets(bare[: last + 1])
     if not stack or bare[last + 1 : stop].count(_PLACE) > 2:
@@ -65,4 +64,7 @@ def _escaped(text: str, at: int) -> bool:
 
 
 _PLACE = "\0"
+_SOUND = re.compile(rf'(?:[^"]++|{tokens.STRING.pattern})*+')
+"""Up to the first quote that opens no whole string; read once, whatever quotes are escaped."""
+_STRING_TO_THE_END = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+\\?+\Z', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")

@@ -265,7 +265,7 @@ class Rewriter:
         if not word:
             self._fail("a value is due here", pos)
         end = pos + len(word)
-        last = not self._text[end : self._size].strip()
+        last = tokens.THE_END.match(self._text, end, self._size) is not None
         meant = literal(word)
         if meant is not None and not (last and word.endswith(".")):
             if meant != word:

@@ -68,6 +68,8 @@ def _without_long_numbers(text: str, start: int) -> NoReturn:
         _, end = _DIGITS.raw_decode(text, start)
     except json.JSONDecodeError as error:
         raise Unreadable(error.msg, error.pos) from None
+    except RecursionError:
+        raise Unreadable(TOO_DEEP, start) from None
     valid = _blanks(text, 0) == start and _blanks(text, end) == len(text)
     raise Unreadable(TOO_LONG, start, valid=valid)
 

@@ -40,7 +40,7 @@ def _search_end(text: str, start: int, role: int) -> String:
     """Try one quote after the other as the closing one."""
     quote = text[start]
     ends, closing = _ENDS[role], _CLOSING[quote]
-    first = -1
+    first = seen = -1
     for found in closing.finditer(text, start + 1):
         if found[0][0] == "\\":
             continue
@@ -51,8 +51,9 @@ def _search_end(text: str, start: int, role: int) -> String:
             return _made(text, start + 1, gap, gap, quote, closed=False)
         if first < 0:
             first = at
-        elif role == KEY and _APART.search(text, first, at):
+        elif role == KEY and _APART.search(text, seen, at):
             break
+        seen = at
     if first >= 0:
         return _made(text, start + 1, first, first + 1, quote)
     if role != KEY and (gap := _closers_after(text)) > start:

@@ -9,6 +9,7 @@ import re
 
 _B = r"[ \t\r\n]*+"
 BLANK = re.compile(_B)
+THE_END = re.compile(r"\s*+\Z")
 _STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 _NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+(?![\w.+%-])"
 STRING = re.compile(_STRING)

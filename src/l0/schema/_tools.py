@@ -168,7 +168,7 @@ def _signature(function: Callable[..., Any]) -> dict[str, Any]:
 
     try:
         hints = inspect.get_annotations(function, eval_str=True)
-    except NameError as error:
+    except Exception as error:  # an annotation is any code: it may fail in any way
         raise TypeError(f"the annotations of {function!r} can't be read: {error}") from error
     fields: dict[str, Any] = {}
     extra: Any = "forbid"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from l0.errors import Error, SchemaValidationError
-from l0.schema._faults import SchemaFault, error_of
+from l0.schema._faults import SchemaFault, error_of, path_of
 
 T = TypeVar("T")
 
@@ -183,8 +183,6 @@ def as_fault(error: Any) -> SchemaFault:
         told = {name: getattr(error, name, None) for name in ("path", "message", "type")}
     path = told["path"]
     if path is not None and not isinstance(path, str):
-        from l0.schema._faults import path_of
-
         path = path_of(path)
     return SchemaFault(path or "", str(told["message"] or error), str(told["type"] or "invalid"))
 
