@@ -1,112 +1,187 @@
-"""Run the scenarios as the method of docs/performance.md says, and print each beside its bar.
+"""Run the suites as the method of docs/performance.md says, and print each figure beside its bar.
 
-One process, one loop, every scenario once a round in shuffled order, thread CPU time, the ratio
-taken inside each round; medians with quartiles. A bar is missed only when the median and its first
-quartile are beyond it.
+A bar is missed only when the median and the quartile on its better side are beyond it.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import gc
-import json
-import platform
-import random
-import statistics
+import functools
+import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from cases import SUITES, Case
+import cases
+from figures import Figure, load, machine, machine_line, markdown, read, show, write
+from rounds import Case, Plan, interleaved
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+
+Suite = Callable[[Plan], list[Figure]]
 
 
-async def measure(cases: list[Case], rounds: int) -> dict[str, list[float]]:
-    """Nanoseconds of thread CPU time, a value a round."""
-    took: dict[str, list[float]] = {case.name: [] for case in cases}
-    rng = random.Random(5)
-    for case in cases:  # once for warmth, uncounted
-        await case.act()
-    for _ in range(rounds):
-        for case in rng.sample(cases, len(cases)):
-            gc.collect()
-            began = time.thread_time_ns()
-            await case.act()
-            took[case.name].append(time.thread_time_ns() - began)
-    return took
+def beside(name: str, make: Callable[[], list[Case]], quick: int, full: int) -> Suite:
+    """A suite of scenarios that are measured beside each other."""
+
+    def suite(plan: Plan) -> list[Figure]:
+        return interleaved(name, make(), plan.of(full if plan.full else quick))
+
+    return suite
 
 
-def judge(case: Case, took: dict[str, list[float]]) -> dict[str, object]:
-    """The figures of a scenario, and whether it meets its bars."""
-    mine = took[case.name]
-    row: dict[str, object] = {
-        "name": case.name,
-        "us_per_token": statistics.median(mine) / case.tokens / 1000,
+def suites(adapters: tuple[Path, ...] = ()) -> dict[str, Suite]:
+    """All there are; each imports what it needs when it is asked for."""
+
+    def core(plan: Plan) -> list[Figure]:
+        lengths = (2_000, 20_000, 200_000, *((1_000_000,) if plan.full else ()))
+        return interleaved("core", cases.core(lengths), plan.of(9))
+
+    def growth(plan: Plan) -> list[Figure]:
+        from growing import growth
+
+        return growth(plan)
+
+    def many(plan: Plan) -> list[Figure]:
+        from crowd import many
+
+        return many(plan)
+
+    def waits(plan: Plan) -> list[Figure]:
+        from waits import waits
+
+        return waits(plan)
+
+    def memory(plan: Plan) -> list[Figure]:
+        from footprint import memory
+
+        return memory(plan)
+
+    def imports(plan: Plan) -> list[Figure]:
+        from footprint import imports
+
+        return imports(plan)
+
+    def other(name: str, plan: Plan) -> list[Figure]:
+        import others
+
+        found: list[Figure] = getattr(others, name)(plan)
+        return found
+
+    def libraries(plan: Plan) -> list[Figure]:
+        from libraries import libraries
+
+        return libraries(plan, adapters)
+
+    return {
+        "core": core,
+        "full": beside("full", cases.full, 9, 15),
+        "growth": growth,
+        "set-up": beside("set-up", cases.set_up, 9, 15),
+        "emit": beside("emit", cases.emit, 7, 15),
+        "recording": beside("recording", cases.recording, 7, 15),
+        "many": many,
+        "provider": beside("provider", cases.provider, 9, 15),
+        "transport": functools.partial(other, "transports"),
+        "memory": memory,
+        "waits": waits,
+        "healing": functools.partial(other, "heal"),
+        "import": imports,
+        "view": functools.partial(other, "views"),
+        "libraries": libraries,
     }
-    if case.baseline is None:
-        return row
-    pairs = list(zip(mine, took[case.baseline], strict=True))
-    ratios = [a / b for a, b in pairs]
-    over = [(a - b) / case.tokens / 1000 for a, b in pairs]
-    row |= {"baseline": case.baseline, "ratio": quartiles(ratios), "over_us": quartiles(over)}
-    misses = []
-    for name, values, bar in (("ratio", ratios, case.ratio), ("over_us", over, case.over)):
-        if bar is not None:
-            row[f"{name}_bar"] = bar
-            low, middle, _ = quartiles(values)
-            if middle > bar and low > bar:
-                misses.append(name)
-    row["misses"] = misses
-    return row
 
 
-def quartiles(values: list[float]) -> tuple[float, float, float]:
-    """First quartile, median, third quartile."""
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
-
-
-def show(rows: list[dict[str, object]]) -> None:
-    """The table."""
-    print(
-        f"{'scenario':<30}{'µs/token':>9}  {'ratio (q1, median, q3)':<24}{'µs over (median)':>17}"
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suites", nargs="*", help=f"of {', '.join(suites())} (default: all)")
+    parser.add_argument("--full", action="store_true", help="a million tokens, 10,000 streams")
+    parser.add_argument("--rounds", type=int, help="instead of each suite's own number")
+    parser.add_argument(
+        "--adapter", type=Path, action="append", default=[], help="see libraries.py"
     )
-    for row in rows:
-        line = f"{row['name']:<30}{row['us_per_token']:>9.3f}"
-        if "ratio" in row:
-            low, middle, high = row["ratio"]  # type: ignore[misc]
-            spread = f"{low:.2f}  {middle:.2f}  {high:.2f}"
-            if "ratio_bar" in row:
-                spread += f"  ≤ {row['ratio_bar']:g}"
-            line += f"  {spread:<28}{row['over_us'][1]:>8.3f}"  # type: ignore[index]
-            if "over_us_bar" in row:
-                line += f" ≤ {row['over_us_bar']:g}"
-            if row["misses"]:
-                line += f"  MISSED: {', '.join(row['misses'])}"  # type: ignore[arg-type]
-        print(line)
+    parser.add_argument("--out", type=Path, help="where the results go (bench/results/)")
+    parser.add_argument(
+        "--keep", action="store_true", help="other suites' figures that the results file has"
+    )
+    parser.add_argument(
+        "--page", type=Path, metavar="RESULTS", help=f"measure nothing: put them into {PAGE.name}"
+    )
+    given = parser.parse_args()
+    unknown = [name for name in given.suites if name not in suites()]
+    if unknown:
+        parser.error(f"no suite is called {unknown[0]}; there are {', '.join(suites())}")
+    return given
 
 
 def main() -> int:
     """Measure, print, keep the results for `compare.py`; 1 if a bar is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", help=f"of {', '.join(SUITES)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "last.json")
-    arguments = parser.parse_args()
-    unknown = [name for name in arguments.suites if name not in SUITES]
-    if unknown:
-        parser.error(f"no suite is called {unknown[0]}; there are {', '.join(SUITES)}")
-    rows = []
-    for name in arguments.suites or SUITES:
-        cases = SUITES[name]()
-        took = asyncio.run(measure(cases, arguments.rounds))
-        rows += [judge(case, took) for case in cases]
-    machine = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
-    print(machine)
-    show(rows)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
-    return 1 if any(row.get("misses") for row in rows) else 0
+    given = arguments()
+    if given.page is not None:
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), *read(given.page)), encoding="utf-8")
+        return 0
+    plan, known = Plan(given.full, given.rounds), suites(tuple(given.adapter))
+    out = given.out or RESULTS / ("full.json" if given.full else "last.json")
+    names = given.suites or [*known]
+    found, figures = machine(), list[Figure]()
+    if given.keep and out.exists():
+        figures = [each for each in read(out)[1] if each.suite not in names]
+    for name in names:
+        began = time.monotonic()
+        made = known[name](plan)
+        figures += made
+        show(made)
+        print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
+        found["load_after"] = load()
+        figures.sort(key=lambda each: [*known].index(each.suite))
+        write(out, found, figures)  # after each: what is measured is not lost
+    missed = [each for each in figures if each.missed]
+    print(f"\n{machine_line(found)}")
+    print(f"{len(figures)} figures, {len(missed)} bars missed; {out}")
+    return 1 if missed else 0
+
+
+def page(text: str, found: dict[str, object], figures: list[Figure]) -> str:
+    """The page with the tables of these figures between its marks."""
+    growth = [each for each in figures if each.suite == "growth"]
+    rest = [each for each in figures if each.suite != "growth" and _told(each)]
+    lines = [*markdown(rest), "", f"Measured on: {machine_line(found)}."]
+    for name, body in (("figures", lines), ("growth", matrix(growth))):
+        if len(body) > 2:
+            pattern = rf"(<!-- measured: {name} -->\n).*?(<!-- end: {name} -->)"
+            block = "\n".join(body)
+            text = re.sub(
+                pattern, lambda m, b=block: f"{m[1]}\n{b}\n\n{m[2]}", text, flags=re.DOTALL
+            )
+    return text
+
+
+def _told(figure: Figure) -> bool:
+    """Whether a figure says enough of the library for the page."""
+    return figure.bar is not None or figure.compared or figure.suite in {"libraries", "many"}
+
+
+def matrix(figures: list[Figure]) -> list[str]:
+    """Growth as a table: what watches down, the corpora across, of the longest texts measured."""
+    cells: dict[str, dict[str, Figure]] = {}
+    for each in figures:  # longer texts come later
+        watcher, _, corpus = each.scenario.partition(", ")
+        cells.setdefault(watcher, {})[corpus] = each
+    corpora = list(next(iter(cells.values()), {}))
+    lines = [f"| growth | {' | '.join(corpora)} |", "| --- " * (len(corpora) + 1) + "|"]
+    for watcher, row in cells.items():
+        told = [_cell(row[name]) if name in row else "" for name in corpora]
+        lines.append(f"| {watcher} | {' | '.join(told)} |")
+    return lines
+
+
+def _cell(figure: Figure) -> str:
+    """A median; of a shorter text than the longest, that is said."""
+    shorter = " (200,000)" if "at 200,000 " in figure.what else ""
+    return f"{figure.median:.2f}{shorter}" if not figure.missed else f"**{figure.median:.2f}**"
 
 
 if __name__ == "__main__":

@@ -37,9 +37,10 @@ from l0.testing._matrix_table import machine
 from l0.testing._reply import tokenize
 
 SLOTS = 64  # streams at once, at most
-SAMPLE = 2.0  # seconds between two looks at the process
-GROWTH = 6.0  # MB that the second half of the run may add
-OBJECTS = 0.05  # the share of Python objects that it may add
+WARM = 6000  # streams before anything is measured, in all slots: what is kept of runs is full then
+RESTS = 12  # times that the run lets its streams end, so that the process can be looked at
+GROWTH = 0.5  # KB a stream that the last two thirds of the rests may add
+BLOCKS = 0.05  # the share of Python's memory blocks that they may add
 TOKENS = len(tokenize(TEXT))
 FAULTS = (
     *("", "", "429(0.01)", "503", "529", "408", "empty", "split", "no_finish_usage"),
@@ -53,13 +54,25 @@ POLICY = {
 
 
 @dataclass
+class Rest:
+    """What the process holds while no stream runs."""
+
+    seconds: float
+    streams: int
+    faults: int
+    megabytes: float
+    blocks: int
+    files: int
+
+
+@dataclass
 class Soak:
     """What is counted while it runs."""
 
     rng: random.Random
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    samples: list[tuple[float, int, float, int, int, int]] = field(default_factory=list)
+    rests: list[Rest] = field(default_factory=list)
     running: set[asyncio.Task[None]] = field(default_factory=set)
     requests: int = 0
     faults: int = 0
@@ -70,16 +83,19 @@ class Soak:
 
 
 async def soak(minutes: float, rate: int, url: str, seed: int) -> Soak:
-    """Streams at `rate` a minute, for so many minutes."""
+    """Streams at `rate` a minute, for so many minutes, after those that warm it up."""
     found, free = Soak(random.Random(seed)), asyncio.Queue[int]()
     for slot in range(SLOTS):
         free.put_nowait(slot)
     with FaultServer.in_thread() as server:
         server.default = Reply(TEXT)
         clients = {name: path.connect(server) for name, path in PATHS.items()}
-        began = time.monotonic()
-        looking = asyncio.create_task(look(found, server, began))
-        for number in itertools.count():
+        between, began = max(1, round(minutes * rate / RESTS)), time.monotonic()
+        for number in itertools.count(-WARM):
+            if number == 0:
+                began = time.monotonic()
+            if number >= 0 and number % between == 0:
+                await rest(found, server, began)
             await asyncio.sleep(began + number * 60 / rate - time.monotonic())
             if time.monotonic() - began > minutes * 60:
                 break
@@ -88,11 +104,7 @@ async def soak(minutes: float, rate: int, url: str, seed: int) -> Soak:
             found.running.add(task)
             task.add_done_callback(found.running.discard)
             task.add_done_callback(lambda _, slot=slot: free.put_nowait(slot))
-        while found.running:
-            await asyncio.wait(found.running)
-        looking.cancel()
-        await asyncio.wait({looking})
-        sample(found, server, began)
+        await rest(found, server, began)
         for client in clients.values():
             await client.close()
         server.wait_closed_connections(2)
@@ -152,19 +164,16 @@ async def consume(stream, way: str, at: int) -> tuple[str, Exception | None]:
     return shown, error
 
 
-async def look(found: Soak, server, began: float) -> None:
-    while True:
-        await asyncio.sleep(SAMPLE)
-        sample(found, server, began)
-
-
-def sample(found: Soak, server, began: float) -> None:
-    gc.collect()
+async def rest(found: Soak, server, began: float) -> None:
+    """Let every stream end, and look at the process."""
+    while found.running:
+        await asyncio.wait(found.running)
     found.requests += len(server.requests)
     server.requests.clear()  # the server remembers every request: that would be its growth
-    found.samples.append(
-        (time.monotonic() - began, found.done, memory(), objects(), len(files()), found.faults)
-    )
+    await settle()
+    seconds = time.monotonic() - began
+    memory_now, blocks = memory(), sys.getallocatedblocks()
+    found.rests.append(Rest(seconds, found.done, found.faults, memory_now, blocks, len(files())))
 
 
 def memory() -> float:
@@ -186,32 +195,39 @@ def files() -> list[str]:
     return found
 
 
-def objects() -> int:
-    """Python objects that may hold others, but the index entries a store keeps (10,000 at most)."""
-    return sum(type(each).__name__ != "Tally" for each in gc.get_objects())
-
-
 def own_threads() -> int:
     """Threads but those that asyncio keeps for looking up names."""
     return sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate())
 
 
-def growth(samples, column: int) -> float:
-    """From the third quarter's median to the last quarter's, doubled: that of a half."""
-    kept = [row[column] for row in samples]
-    size = max(1, len(kept) // 4)
-    return 2 * (statistics.median(kept[-size:]) - statistics.median(kept[-2 * size : -size]))
+def growth(rests: list[Rest], what: str) -> float:
+    """What a stream adds: the median slope between the rests of the last two thirds."""
+    kept = rests[len(rests) // 3 :]
+    slopes = [
+        (getattr(b, what) - getattr(a, what)) / (b.streams - a.streams)
+        for a, b in itertools.combinations(kept, 2)
+        if b.streams > a.streams
+    ]
+    return statistics.median(slopes) if slopes else 0.0
 
 
 async def judge(minutes: float, rate: int, folder: Path, seed: int) -> list[str]:
     """The soak, its table, and what is wrong with it."""
     url = f"sqlite:///{folder}/soak.db"
+    unheard: list[str] = []
+    sys.unraisablehook = lambda each: unheard.append(f"{each.exc_value!r} in {each.object!r}")
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: unheard.append(str(context))
+    )
     await warm(url)
     threads, opened = own_threads(), Counter(files())
     found = await soak(minutes, rate, url, seed)
-    print(f"{'seconds':>8}{'streams':>9}{'faults':>8}{'MB':>8}{'objects':>10}{'files':>7}")
-    for row in found.samples[:: max(1, len(found.samples) // 12)]:
-        print(f"{row[0]:>8.0f}{row[1]:>9}{row[5]:>8}{row[2]:>8.1f}{row[3]:>10,}{row[4]:>7}")
+    print(f"{'seconds':>8}{'streams':>9}{'faults':>8}{'MB':>8}{'blocks':>10}{'files':>7}")
+    for row in found.rests:
+        print(
+            f"{row.seconds:>8.0f}{row.streams:>9}{row.faults:>8}{row.megabytes:>8.1f}"
+            f"{row.blocks:>10,}{row.files:>7}"
+        )
     await settle()
     left, stayed = Counter(files()) - opened, own_threads() - threads
     tasks = len(asyncio.all_tasks()) - 1
@@ -221,22 +237,25 @@ async def judge(minutes: float, rate: int, folder: Path, seed: int) -> list[str]
     broken = [name for name in names if not (await verify(store, name)).ok]
     size = (folder / "soak.db").stat().st_size / 2**20
     await store.close()
-    took, more = found.samples[-1][0], growth(found.samples, 2)
-    grown = growth(found.samples, 3) / found.samples[-1][3]
+    first, last = found.rests[0], found.rests[-1]
+    took, measured = last.seconds - first.seconds, last.streams - first.streams
+    more, each = growth(found.rests, "megabytes") * 1024, growth(found.rests, "blocks")
+    grown = each * (last.streams - found.rests[len(found.rests) // 3].streams) / last.blocks
     print(
-        f"{found.done} streams, {found.faults} faults, {found.requests} requests in {took:.0f} s "
-        f"({found.done / took * 60:.0f} a minute): {dict(found.outcomes)}\n"
+        f"{measured} streams in {took:.0f} s ({measured * 60 / max(took, 1):.0f} a minute) "
+        f"after {WARM} others; of all {found.done}: {found.faults} faults, "
+        f"{found.requests} requests, {dict(found.outcomes)}\n"
         f"log: {len(names)} runs, {size:.0f} MB, {len(broken)} broken\n"
-        f"memory: {found.samples[-1][2]:.1f} MB, {more:+.1f} MB and {grown:+.1%} objects in the "
-        f"second half; left: {tasks} tasks, {stayed} threads, {left.total()} files and sockets"
+        f"memory: {last.megabytes:.1f} MB; a stream adds {more:+.2f} KB and {each:+.2f} blocks; "
+        f"left: {tasks} tasks, {stayed} threads, {left.total()} files and sockets"
     )
-    wrong = found.wrong + [f"the log of {name} is broken" for name in broken]
+    wrong = found.wrong + unheard + [f"the log of {name} is broken" for name in broken]
     if len(names) != found.done + 1:
         wrong.append(f"{len(names)} runs are recorded, not {found.done + 1}")
     if more > GROWTH:
-        wrong.append(f"memory grew by {more:.1f} MB in the second half")
-    if grown > OBJECTS:
-        wrong.append(f"there are {grown:.1%} more objects than in the middle")
+        wrong.append(f"a stream adds {more:.2f} KB, more than {GROWTH:g}")
+    if grown > BLOCKS:
+        wrong.append(f"the last two thirds added {grown:.1%} of Python's memory blocks")
     if tasks or stayed or left:
         wrong.append(f"left: {tasks} tasks, {threading.enumerate()}, {dict(left)}")
     if any(name.startswith(str(folder)) for name in files()):
@@ -245,8 +264,11 @@ async def judge(minutes: float, rate: int, folder: Path, seed: int) -> list[str]
 
 
 async def warm(url: str) -> None:
-    """One run of each way, so that what is made once is made before it is counted."""
-    await l0.run(lambda: ["a"], event_store=url).read()
+    """What is made once is made before it is counted: a run of each way, the cache of the store."""
+    page = TEXT * 40  # so many that the store's cache of pages is full
+    stream = l0.run(lambda: [f"{number} {page}" for number in range(1000)], event_store=url)
+    await stream.read()
+    await replay(resolve_store(url), stream.stream_id)
     with FaultServer.in_thread() as server:
         server.default = Reply(TEXT)
         for path in PATHS.values():
@@ -257,9 +279,9 @@ async def warm(url: str) -> None:
 
 
 async def settle() -> None:
-    for _ in range(5):
+    for _ in range(2):
         gc.collect()
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
 
 # --- kills ----------------------------------------------------------------------------------

@@ -296,7 +296,7 @@ class GuardrailEngine(Verdict):
             gap = getattr(checker, "gap", None)
             if gap is not None:
                 self._gaps.append((slot, gap))
-        if rule.streaming:
+        if rule.streaming and not self._halted:
             # A rule that is added later must not be fed what was held back before.
             slot.patient = not self._offset and getattr(slot.checker, "patient", False)
             (self._patient if slot.patient else self._live).append((slot, feed))
@@ -373,7 +373,7 @@ class GuardrailEngine(Verdict):
         self.violations.append(violation)
         if violation.severity == Severity.FATAL and self._stop_on_fatal:
             self._halted = True
-            self._live = self._patient = []
+            self._live, self._patient = [], []
         if self._on_violation is not None:
             try:
                 self._on_violation(violation)

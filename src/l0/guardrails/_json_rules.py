@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 
 import msgspec
@@ -12,6 +13,8 @@ from l0.guardrails._brackets import BLANKS
 from l0.guardrails._fence import CLOSE, CODE, OPEN, FenceSplitter
 from l0.guardrails._json import PLAIN, FencedJson, JsonReader
 from l0.guardrails._rule import SETTLED, Found, GuardrailRule, JudgedState
+
+_CLAIM = re.compile(rf"[{BLANKS}]*[{{\[`~]")  # a document, or a fence around one, begins so
 
 _CUT_SHORT = "the answer may have been cut short; retry, or allow more tokens"
 
@@ -171,6 +174,8 @@ class _StrictJsonChecker:
         self._text += text
 
     def finish(self, _state: JudgedState) -> Found | None:
+        if not self._expect and not _CLAIM.match(self._text):
+            return None  # most texts; what follows copies them
         body, start, after = unfenced(self._text)
         document = body.strip(BLANKS)
         if not document or not (self._expect or self._is_document(document, after)):

@@ -11,7 +11,7 @@ from l0.events import GuardrailViolation, Severity
 from l0.guardrails._fence import OPEN, PROSE, FenceSplitter, Piece
 from l0.guardrails._phrases import CATEGORIES, PhraseMatch, PhraseScanner, PhraseSet
 from l0.guardrails._regex import Hit, RegexScanner
-from l0.guardrails._rule import Found, GuardrailRule, JudgedState
+from l0.guardrails._rule import Found, GuardrailRule, JudgedState, as_severity
 
 Patterns = str | re.Pattern[str] | Iterable[str | re.Pattern[str]]
 
@@ -57,7 +57,7 @@ def pattern_rule(
             _PatternChecker,
             tuple(phrases),
             given.expressions if given else (),
-            Severity(severity),
+            as_severity(severity),
         ),
         description="No phrases that a good answer has no use for",
         severity=severity,
@@ -102,7 +102,7 @@ def custom_pattern_rule(
     compiled = [_compile(pattern, flags) for pattern in _listed(patterns)]
     if not compiled:
         raise ValueError("patterns: give at least one regular expression")
-    say = partial(_custom_violation, name, message, Severity(severity), recoverable)
+    say = partial(_custom_violation, name, message, as_severity(severity), recoverable)
     return GuardrailRule(
         name,
         start=partial(_CustomChecker, tuple(compiled), max_match, say),

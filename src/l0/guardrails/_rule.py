@@ -143,9 +143,7 @@ class GuardrailRule:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"name: give the rule a name, not {self.name!r}")
-        if self.severity not in _SEVERITIES:
-            raise ValueError(f"severity: {self.severity!r} is not one of {', '.join(Severity)}")
-        object.__setattr__(self, "severity", Severity(self.severity))
+        object.__setattr__(self, "severity", as_severity(self.severity))
         if self.start is not None and not callable(self.start):
             raise ValueError("start: give a callable without arguments that makes a Checker")
         check: object = self.check
@@ -163,14 +161,24 @@ class GuardrailRule:
         return dataclasses.replace(self, **changes)
 
 
+def as_severity(name: Severity | str) -> Severity:
+    """The severity of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in _SEVERITIES:
+        raise ValueError(f"severity: {name!r} is not one of {', '.join(Severity)}")
+    return Severity(name)
+
+
 def as_violation(rule: GuardrailRule, found: object) -> GuardrailViolation:
     """What a rule found, as the violation the attempt records."""
     if isinstance(found, str):
         return GuardrailViolation(rule.name, found, Severity(rule.severity), rule.recoverable)
     if not isinstance(found, GuardrailViolation):
         raise TypeError(f"a rule gives GuardrailViolation or a message, not {type(found).__name__}")
-    if found.severity not in _SEVERITIES:
-        raise ValueError(f"severity: {found.severity!r} is not one of {', '.join(Severity)}")
+    as_severity(found.severity)
     if found.recoverable and not rule.recoverable:
         return msgspec.structs.replace(found, recoverable=False)
     return found

@@ -37,6 +37,8 @@ def is_zero_output(text: str) -> bool:
         >>> is_zero_output(" \n"), is_zero_output("0"), is_zero_output("{}")
         (True, False, False)
     """
+    if _WORD.search(text):  # for the most part
+        return False
     checker = _ZeroOutputChecker()
     return checker.feed(text, 0) is None and checker.missing()
 
