@@ -90,3 +90,19 @@ async def test_every_sim_model_answers(name):
         stream = l0.run(ask.factory("Hello"))
         await stream.read()
     assert stream.state.completed
+
+
+@pytest.mark.sdk
+@pytest.mark.parametrize("transport", ["sdk", "fast"])
+async def test_the_transport_says_who_decodes_what_is_streamed(transport):
+    async with l0.model("sim:json", chaos="drop@8", transport=transport) as ask:
+        stream = l0.run(ask.factory("A person"), keep_raw=True, retry=l0.Retry(base_delay=0))
+        text = await stream.read()
+    assert text.endswith("}")
+    assert stream.state.network_retry_count == 1
+    assert {type(chunk) is dict for chunk in await stream.raw()} == {transport == "fast"}
+
+
+def test_an_unknown_transport_is_refused_before_anything_is_asked():
+    with pytest.raises(ValueError, match="transport must be 'sdk' or 'fast', got 'quick'"):
+        l0.model("sim:json", transport="quick")

@@ -1,6 +1,8 @@
 """From the name of a model to requests: providers, keys, clients, parameters."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -225,6 +227,21 @@ async def test_a_client_is_built_once_and_again_for_another_key(env, clients):
     assert first.max_retries == 0
     env.setenv("OPENAI_API_KEY", KEY + "2")
     assert clients.get("openai", local=False) is not first
+
+
+def test_clients_of_loops_that_are_closed_are_let_go(env):
+    """A script that calls `asyncio.run` again and again keeps one client, not one each time."""
+    env.setenv("OPENAI_API_KEY", KEY)
+    clients, found = Clients(), []
+
+    async def use():
+        found.append(weakref.ref(clients.get("openai", local=False)))
+        assert clients.get("openai", local=False) is found[-1]()
+
+    for _ in range(5):
+        asyncio.run(use())
+    gc.collect()
+    assert [client() is not None for client in found] == [False] * 4 + [True]
 
 
 def test_a_client_belongs_to_its_loop(env):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import l0
 from l0.errors import StreamAbortedError
 from l0.testing import FaultServer, Reply
+from l0.testing._matrix_clients import PATHS
 
 pytestmark = pytest.mark.sdk
 
@@ -57,3 +60,46 @@ async def test_a_thousand_aborted_requests_leave_no_task_no_socket_no_thread():
         assert server.open_connections == 0
     await asyncio.get_running_loop().shutdown_default_executor()  # of the client's name look-ups
     assert (asyncio.all_tasks(), threading.active_count(), sockets()) == before
+
+
+@pytest.mark.parametrize("way", ["all", "break", "abort"])
+@pytest.mark.parametrize("fault", ["", "drop@5", "error@5", "garbage@5", "stall@5"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_the_sdk_has_open_is_closed_without_a_collection_of_garbage(path, fault, way):
+    """That would come on any thread, while the loop's own thread is closing the same generators."""
+    async with FaultServer(Reply("word " * 20, faults=fault)) as server:
+        server.default = Reply("word " * 20)
+        client = PATHS[path].connect(server)
+        reliable = l0.wrap(
+            client, retry=l0.Retry(base_delay=0), timeout=l0.Timeout(inter_token=0.1)
+        )
+        gc.collect()
+        gc.disable()
+        try:
+            before = {id(each) for each in open_generators()}
+            await consume(PATHS[path].ask(reliable), way)
+            for _ in range(20):  # each that is closed lets go of the next
+                await asyncio.sleep(0)
+            left = [each.__qualname__ for each in open_generators() if id(each) not in before]
+        finally:
+            gc.enable()
+        await client.close()
+    assert left == []
+
+
+def open_generators():
+    """Asynchronous generators that have not ended."""
+    kind = types.AsyncGeneratorType
+    return [each for each in gc.get_objects() if isinstance(each, kind) and each.ag_frame]
+
+
+async def consume(stream, way):
+    """Read a stream to its end, or leave it after some events."""
+    count = 0
+    async for _ in stream:
+        count += 1
+        if count > 3 and way == "abort":
+            stream.abort()
+        elif count > 3 and way == "break":
+            break
+    await stream.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import json
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import pytest
 
 from l0.cli import main
 from l0.testing import _matrix_play
-from l0.testing._matrix import POLICIES, matrix_cells, missing_faults
+from l0.testing._matrix import POLICIES, TRANSPORTS, matrix_cells, missing_faults
 from l0.testing._matrix_clients import PATHS
 from l0.testing._matrix_play import compare, play_cell, run_matrix
 from l0.testing._matrix_table import line, summary
@@ -21,11 +22,15 @@ pytestmark = pytest.mark.sdk
 REDUCED = matrix_cells(reduced=True)
 
 
+@pytest.mark.parametrize(("transport", "count"), [("sdk", 150), ("fast", 100)])
 @pytest.mark.parametrize("path", PATHS)
-async def test_whatever_breaks_no_character_is_lost_or_doubled_and_no_socket_left(path):
+async def test_whatever_breaks_no_character_is_lost_or_doubled_and_no_socket_left(
+    path, transport, count
+):
     """The complete text, or the provider's own error where no other attempt could help."""
-    rows = await run_matrix(cell for cell in REDUCED if cell.path == path)
-    assert len(rows) > 150
+    here = (path, transport)
+    rows = await run_matrix(cell for cell in REDUCED if (cell.path, cell.transport) == here)
+    assert len(rows) > count
     wrong = [line(row) for row in rows if not row.ok]
     assert not wrong, "\n".join(wrong)
     assert [row.lost + row.doubled + row.open for row in rows] == [0] * len(rows)
@@ -59,13 +64,13 @@ def test_every_fault_the_server_knows_is_in_the_matrix():
 
 
 def test_the_whole_matrix_has_every_path_under_every_policy():
-    """Each fault is played on each path, but for those only a kept response can have."""
+    """Each fault on each path by each transport, but for those only a kept response can have."""
     cells = matrix_cells()
     assert len(cells) == len(set(cells)) > 2000
     for fault in {cell.fault for cell in cells}:
-        played = {(cell.path, cell.policy) for cell in cells if cell.fault == fault}
-        paths = {path for path, _ in played}
-        assert played == {(path, policy) for path in paths for policy in POLICIES}
+        played = {(c.path, c.policy, c.transport) for c in cells if c.fault == fault}
+        paths = {path for path, *_ in played}
+        assert played == {*itertools.product(paths, POLICIES, TRANSPORTS)}
         kept_only = "resume" in fault or "repeat" in fault
         assert paths == {"background"} if kept_only else paths >= {*PATHS} - {"background"}
 
@@ -135,10 +140,14 @@ async def _nothing():
 
 def test_the_command_prints_a_line_a_fault_or_json(capsys):
     """Status 0 where all is as it should be; 1 and a hint where nothing is chosen."""
-    assert main(["chaos", "404 · openai", "--reduced"]) == 0
+    assert main(["chaos", "404 · openai ·", "--reduced"]) == 0
     out = capsys.readouterr().out
     assert "recovered" in out
     assert "4 cells in" in out
+    assert main(["chaos", "404 · openai", "--reduced", "--transport", "fast", "--cells"]) == 0
+    out = capsys.readouterr().out
+    assert "openai fast" in out
+    assert "2 cells in" in out
     assert main(["chaos", "404 · openai · restart", "--reduced", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["wrong"], len(report["rows"])) == (0, 1)

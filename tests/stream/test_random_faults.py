@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 import l0
-from l0.errors import Error, StreamAbortedError
+from l0.errors import DeadlineError, Error, StreamAbortedError
 from l0.events import DataPayload, Event, EventType, InMemoryEventStore, replay, verify
 from l0.stream import CheckIntervals, ContinuationConfig, DeduplicationOptions, Retry, Timeout
 from l0.testing import (
@@ -425,7 +425,8 @@ async def settled(consumer, clock, threads):
     if rest and consumer.way in {"break", "raise", "cancel", "cancel later"}:
         left = clock.now
         await asyncio.wait(rest)
-        assert clock.now - left <= 2.0, "I8: a close that hangs is waited for 2 s at most"
+        # 9.05 - 7.05 is more than 2 by a rounding.
+        assert clock.now - left < 2.001, "I8: a close that hangs is waited for 2 s at most"
         rest = asyncio.all_tasks() - {asyncio.current_task()}
     assert not rest, f"I9: {rest} outlives the run"
     assert threading.active_count() <= threads, "I9: no thread outlives the run"
@@ -628,6 +629,23 @@ async def test_a_run_with_an_error_event_can_be_collected(saved):
     del stream
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+async def test_buffered_tool_calls_that_were_handed_over_are_replayed_though_time_was_up(calls):
+    """The total deadline passes while the consumer holds one: it has had all of them."""
+    clock, store, seen = VirtualClock(), InMemoryEventStore(), []
+    asked = [tool(f"call_{index}", "f", index=index) for index in range(calls)]
+    policy = {"buffer_tool_calls": True, "timeout": Timeout(total=60), "retry": Retry.none()}
+    model = ScriptedModel(["T", *asked, end()], clock=clock)
+    stream = l0.run(model, clock=clock, event_store=store, **policy)
+    with pytest.raises(DeadlineError):
+        async for event in stream:
+            seen.append(event)
+            await clock.sleep(61 if event.tool_call else 0)
+    assert [event.type for event in seen] == [EventType.TOKEN] + [EventType.TOOL_CALL] * calls
+    again = [event async for event in replay(store, stream.stream_id)]
+    assert [bare(event) for event in again] == [bare(event) for event in seen]
 
 
 async def test_a_run_that_breaks_an_invariant_is_seen():

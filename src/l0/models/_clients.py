@@ -7,6 +7,7 @@ import os
 from typing import Any, Final
 
 from l0.models import _sim
+from l0.stream._fast import Transport, check_transport
 
 KEYS: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 BASE_URLS: Final = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
@@ -37,7 +38,10 @@ def base_url_of(provider: str) -> str | None:
 class Clients:
     """One client a provider, address and loop: connections are kept, and belong to their loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: Transport = "sdk") -> None:
+        check_transport(transport)
+        self.transport: Transport = transport
+        """Who decodes what they stream: the provider's package, or L0 (`"fast"`)."""
         self._open: dict[tuple[Any, ...], tuple[asyncio.AbstractEventLoop, Any]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -64,8 +68,15 @@ class Clients:
         place = (via, url, key, id(loop))
         found = self._open.get(place)
         if found is None or found[0] is not loop:
+            self._let_go()
             found = self._open[place] = (loop, _client(via, url, key, local=local))
         return found[1]
+
+    def _let_go(self) -> None:
+        """Forget clients of loops that are closed: nobody can use, or close, them any more."""
+        for place, (loop, _) in list(self._open.items()):
+            if loop.is_closed():
+                self._open.pop(place, None)
 
     async def aclose(self) -> None:
         """Close every client, and wait for those of this loop."""

@@ -10,6 +10,7 @@ from l0.models._names import DEFAULT, check_key, parse_model
 from l0.models._request import Request, opener
 from l0.models._sim import Script
 from l0.stream import AttemptInfo, current_attempt
+from l0.stream._fast import Transport
 
 
 class Model:
@@ -20,12 +21,18 @@ class Model:
     kept between calls; `async with model:` or `await model.aclose()` closes them.
     """
 
-    def __init__(self, name: str, options: Mapping[str, Any], faults: Script | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        faults: Script | None,
+        transport: Transport = "sdk",
+    ) -> None:
         self.name = name
         self._named = parse_model(name)
         self._options = dict(options)
         self._script = faults
-        self._clients = Clients()
+        self._clients = Clients(transport)
 
     def __repr__(self) -> str:
         return f"<Model {self.name}>"
@@ -77,6 +84,7 @@ def model(
     max_tokens: int | None = None,
     chaos: str | None = None,
     speed: float | None = None,
+    transport: Transport = "sdk",
     **params: Any,
 ) -> Model:
     """A model by its name, for `run`, `map` and everything that opens streams.
@@ -94,10 +102,13 @@ def model(
         chaos: faults that the local server plays instead of the provider, one an attempt, such as
             `"drop@40,429"`.
         speed: tokens a second of `sim:` answers; None: as fast as they are read.
+        transport: `"fast"`: what is streamed is decoded here, at a fraction of the CPU time; the
+            provider's package still makes the request.
         params: further parameters of the request, such as `seed=7`.
 
     Raises:
-        ValueError: the name is unknown, its key is missing, or a fault is.
+        ValueError: the name is unknown, its key is missing, or a fault is; or there is no such
+            transport.
 
     Example:
         >>> import asyncio, l0
@@ -120,4 +131,4 @@ def model(
         "max_tokens": max_tokens,
         "params": params,
     }
-    return Model(name, options, script)
+    return Model(name, options, script, transport)

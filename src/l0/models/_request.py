@@ -12,6 +12,7 @@ from l0.models import _sim
 from l0.models._clients import Clients, base_url_of
 from l0.models._names import ModelName
 from l0.stream import AttemptInfo, continue_messages
+from l0.stream._fast import fast
 
 _ANTHROPIC_TOKENS: Final = 4096  # the request must name a limit
 _UNNAMEABLE: Final = re.compile(r"[^A-Za-z0-9_-]+")
@@ -66,7 +67,8 @@ def opener(
             goes_on = info is not None and bool(info.checkpoint)
             arguments["extra_headers"] = script.headers(goes_on=goes_on)
         resource = client.messages if model.via == "anthropic" else client.chat.completions
-        return await resource.create(**_fit(resource.create, arguments))
+        create = fast(resource) if clients.transport == "fast" else resource.create
+        return await create(**_fit(resource.create, arguments))
 
     return open_stream
 

@@ -10,47 +10,19 @@ import msgspec
 from l0.adapters import ACTIVITY, BaseDecoder, has_transport
 from l0.errors import ProviderError
 from l0.events import (
-    ConnectionRestoredPayload,
     DeduplicationEndPayload,
     DeduplicationStartPayload,
     Event,
     EventType,
-    NetworkRecoveryPayload,
     ResumeEndPayload,
     StreamEventPayload,
-    TimeoutResetPayload,
 )
 from l0.stream._attempt import Attempt
 from l0.stream._checks import attend, restart_checks
 from l0.stream._overlap import OverlapMatcher
 from l0.stream._session import Run
+from l0.stream._signs import first_sign, pings_count
 from l0.stream._tools import tool_call, tool_result
-
-
-def first_sign(run: Run, attempt: Attempt) -> None:
-    """The model is at work: the gap timer takes over, and the network is there again."""
-    attempt.alive = True
-    attempt.leave_scope()
-    timeout = run.options.timeout
-    gap = timeout.inter_token if timeout is not None else None
-    if gap is not None:
-        run.tell(TimeoutResetPayload(gap * 1000, run.state.token_count))
-    run.watch.arm("inter_token", gap)
-    if run.dropped_at is not None:
-        outage = run.since(run.dropped_at)
-        run.tell(NetworkRecoveryPayload(attempt.number, run.network_failures, outage))
-        if run.dropped_mid:
-            run.tell(ConnectionRestoredPayload(attempt.number, outage))
-        run.dropped_at, run.dropped_mid, run.network_failures = None, False, 0
-
-
-def pings_count(run: Run, attempt: Attempt) -> bool:
-    """Whether a keep-alive counts as a sign of life before the first token."""
-    timeout = run.options.timeout
-    if timeout is None or timeout.pings == "never":
-        return False
-    told = bool(getattr(attempt.decoder, "pings_before_first_token", False))
-    return told or timeout.pings == "before_first_token"
 
 
 def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
@@ -61,7 +33,7 @@ def accept(run: Run, attempt: Attempt, out: Any) -> Iterator[Event]:
             run.watch.arm("initial_token", timeout.initial_token if timeout is not None else None)
         return
     if not attempt.alive:
-        first_sign(run, attempt)
+        first_sign(run, attempt, run.state.token_count)
     if out is ACTIVITY:
         return
     for item in out if isinstance(out, list | tuple) else (out,):
@@ -108,6 +80,7 @@ def end_of_source(run: Run, attempt: Attempt) -> Iterator[Event]:
                 yield from _take(run, attempt, item)
     if run.options.buffer_tool_calls:
         for event in sorted(attempt.tool_calls, key=_index):
+            attempt.calls_out = True
             yield from _hand(run, event)
 
 

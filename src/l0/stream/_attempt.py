@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -12,6 +13,8 @@ import msgspec
 from l0.events import Clock, Event, Payload, State, Usage
 from l0.stream._overlap import OverlapMatcher
 from l0.stream._source import Source
+
+NEVER = sys.maxsize  # a token count that none reaches; whole, as the loop compares whole numbers
 
 
 class AttemptInfo(msgspec.Struct, frozen=True):
@@ -101,16 +104,16 @@ class Attempt:
     position: Any = None  # of the response that the provider goes on with
     adapter: Any = None
     due = 0  # the token count at which there is something to do besides handing it over
-    next_check = 0  # the token count at which the next check is due
+    next_check = NEVER  # the token count at which the next check is due
     engine: Any = None
     gaps = False  # a rule judges how long the upstream is waited for
     drift: Any = None
     quiet: tuple[dict[int, tuple[int, str]], list[Payload]] | None = (
         None  # what is told of rules that find nothing
     )
-    next_guardrails = 0
-    next_drift = 0
-    next_checkpoint = 0
+    next_guardrails = NEVER
+    next_drift = NEVER
+    next_checkpoint = NEVER
     fed_guardrails = 0  # how many parts of the text each check has seen
     fed_drift = 0
     matcher: OverlapMatcher | None = None
@@ -125,6 +128,7 @@ class Attempt:
     raw: list[Any] | None = None
     finalizing: float | None = None
     usage_told = False
+    calls_out = False  # the buffered tool calls are being handed over
 
     def __init__(
         self, number: int, fallback_index: int, started: float, feed: Callable[[Any], Any]

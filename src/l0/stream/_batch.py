@@ -21,10 +21,10 @@ class TokenBatch:
         self._notes: list[TokenNote] = []
         self._start = 0
         self._timer: TimerHandle | None = None
-        self.on = bus.wants(TokensPayload.type)
-        bus.on_change(self._changed)
+        self.on = bus.active and bus.wants(TokensPayload.type)
 
-    def _changed(self) -> None:
+    def listeners_changed(self) -> None:
+        """Ask again whether anybody listens to TOKENS."""
         self.on = self._bus.wants(TokensPayload.type)
 
     def add(self, text: str, now: float, index: int) -> None:
@@ -54,9 +54,7 @@ class TokenBatch:
             self._timer.cancel()
             self._timer = None
         if self._texts:
-            us = self._bus.us
-            since = us(self._times[0])
-            offsets = [us(now) - since for now in self._times]
+            since, offsets = self._bus.us_of(self._times)
             notes = self._notes and self._notes_until(self._start + len(self._texts))
             payload = TokensPayload(self._start, self._texts, offsets, self._marks, notes)
             self._texts, self._times, self._marks = [], [], []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,11 +17,11 @@ from l0.events import (
     Severity,
 )
 from l0.guardrails import DriftConfig, DriftDetector, DriftResult, GuardrailEngine
-from l0.stream._attempt import Attempt
+from l0.stream._attempt import NEVER, Attempt
 from l0.stream._rule_events import detailed, report, watched
 from l0.stream._session import Run
+from l0.stream._signs import first_sign
 
-NEVER = sys.maxsize  # a token count that none reaches; whole, as the loop compares whole numbers
 _NO_DRIFT = DriftResult(detected=False, confidence=0.0)
 _SHORTEST = 20  # characters; less than that has no drift to speak of
 
@@ -32,7 +31,7 @@ def start_checks(run: Run, attempt: Attempt) -> None:
     options = run.options
     attempt.engine = GuardrailEngine(options.guardrails) if options.guardrails else None
     attempt.gaps = attempt.engine is not None and attempt.engine.wants_gaps
-    attempt.drift = _detector(options.drift)
+    attempt.drift = _detector(options.drift) if options.drift else None
     _prime(run, attempt)
 
 
@@ -46,8 +45,11 @@ def restart_checks(run: Run, attempt: Attempt) -> None:
 
 
 def _prime(run: Run, attempt: Attempt) -> None:
+    attempt.due = 0  # the next token is attended to, whatever follows
     state, every = run.state, run.options.check_intervals
     assert every is not None
+    if attempt.engine is None and attempt.drift is None and run.options.continuation is None:
+        return
     count, kept = state.token_count, len(state._parts)
     attempt.fed_guardrails = attempt.fed_drift = kept
     if kept and attempt.engine is not None:
@@ -62,12 +64,9 @@ def _prime(run: Run, attempt: Attempt) -> None:
     attempt.next_drift = first(every.drift, attempt.drift)
     attempt.next_checkpoint = first(every.checkpoint, run.options.continuation)
     attempt.next_check = min(attempt.next_guardrails, attempt.next_drift, attempt.next_checkpoint)
-    attempt.due = 0  # the next token is attended to, whatever follows
 
 
-def _detector(given: Any) -> DriftDetector | None:
-    if given is None or given is False:
-        return None
+def _detector(given: Any) -> DriftDetector:
     if isinstance(given, DriftDetector):
         return given.fresh()
     return DriftDetector(given if isinstance(given, DriftConfig) else None)
@@ -90,6 +89,8 @@ def attend(run: Run, attempt: Attempt, event: Event, *, taps: bool = True) -> No
 
 def _look_at(run: Run, attempt: Attempt, text: str, index: int) -> None:
     """What the first token is told for, and every token if somebody wants each."""
+    if not attempt.alive:
+        first_sign(run, attempt, index)
     if attempt.first_token is None or attempt.gaps or run.batch.on:
         waiting_since = run.state._last_mono  # when the loop came back for more
         now = run.stamp()

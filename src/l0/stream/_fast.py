@@ -9,15 +9,28 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from enum import Enum
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from l0.adapters._sse import ServerEvent, SSESplitter, frame, payload
+
+Transport: TypeAlias = Literal["sdk", "fast"]
+"""Who decodes what a provider streams: its own package, or L0."""
 
 _EVENT_STREAM: Final = "text/event-stream"
 _DRAIN: Final = 0.1  # seconds for what follows the end of an answer, so that its connection is kept
 _ABOUT: Final = ("error", "keepalive")
 # Of the bytes as they came, which a response made of decoded ones must not claim to have.
 _OF_THE_BODY: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+
+def check_transport(transport: str) -> None:
+    """Refuse what is no transport.
+
+    Raises:
+        ValueError: it is neither `"sdk"` nor `"fast"`.
+    """
+    if transport not in get_args(Transport):
+        raise ValueError(f"transport must be 'sdk' or 'fast', got {transport!r}")
 
 
 def fast(resource: Any, name: str = "create") -> Callable[..., Awaitable[Any]]:

@@ -44,6 +44,8 @@ async def complete(run: Run, attempt: Attempt) -> list[Event] | None:
     """
     state, began = run.state, run.clock.monotonic()
     tell_finished(run, attempt)
+    if attempt.calls_out and run.watch.why is not None:
+        raise run.watch.verdict()  # too late, but a replay has to know that the calls came
     tell_usage(run, attempt)
     await close_upstream(run)
     attempt.finalizing = began

@@ -70,6 +70,8 @@ async def open_attempt(run: Run) -> Attempt:
             attempt.delivered_messages = position.delivered_messages
         elif options.continuation.deduplicate:
             attempt.matcher = OverlapMatcher(state.content, options.continuation)
+    else:
+        attempt.plain = not run.validated
     attempt.raw = [] if options.keep_raw else None
     if attempt.raw is not None and attempt.position is not None:
         attempt.raw += attempt.position.raw or ()
@@ -87,7 +89,8 @@ async def open_attempt(run: Run) -> Attempt:
     timeout = options.timeout
     watch.enter()
     assert timeout is not None
-    watch.arm("initial_token", timeout.initial_token, started)
+    if watch.kind != "initial_token":
+        watch.arm("initial_token", timeout.initial_token, started)
     watch.gap = timeout.inter_token or INF
     return attempt
 

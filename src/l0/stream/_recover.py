@@ -138,6 +138,10 @@ async def _settle(run: Run, failure: Exception) -> _Plan:
             _tell_lost(run, position)
             position = None
         run.attempt = None
+    if failure.__traceback__ is not None:
+        # Its first frame is the run's own, which holds this list: a cycle that would leave what the
+        # provider's package has open there to the collection of garbage, on whatever thread.
+        failure.__traceback__ = failure.__traceback__.tb_next
     run.errors.append(failure)
     plan = await _decide(run, failure, judged, asked)
     plan.resumable, plan.found = goes_on, found

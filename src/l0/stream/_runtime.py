@@ -33,8 +33,7 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                     run.handed(restart)
                     yield restart
                 attempt = await open_attempt(run)
-                gap = watch.gap
-                feed, direct = attempt.feed, attempt.direct
+                feed, direct, gap = attempt.feed, attempt.direct, watch.gap
                 inline = str if attempt.plain else None  # what takes the short way
                 length, count = state.content_length, state.token_count
                 async for chunk in attempt.source.items:  # type: ignore[union-attr]
@@ -47,6 +46,7 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                         count += 1
                         if count >= attempt.due:
                             attend(run, attempt, event)
+                            feed, direct = attempt.feed, attempt.direct  # the first chunk chose
                             if run.recorder is not None and run.recorder.full:
                                 await watch.limited(run.recorder.room(), "", None)
                         yield event
@@ -79,7 +79,7 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                 for event in end_of_source(run, attempt):
                     run.handed(event)
                     yield event
-                    if watch.why is not None:
+                    if watch.why is not None and not (attempt.calls_out and watch.why == "total"):
                         raise watch.verdict()
                 rest = await complete(run, attempt)
                 if rest is None:

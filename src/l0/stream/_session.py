@@ -109,6 +109,7 @@ class Run:
         return (self.clock.monotonic() - monotonic) * 1000
 
     def _attend(self) -> None:
+        self.batch.listeners_changed()
         if self.attempt is not None:
             self.attempt.due = 0  # a listener came: it may want every token
 

@@ -78,6 +78,11 @@ async def open_source(made: Any, source: Source | None = None) -> Source:
         return source
     if not hasattr(made, "__aiter__"):
         raise _refusal(made)
+    inner = getattr(made, "_iterator", None)
+    if inner.__class__ is AsyncGeneratorType:
+        # What the SDKs' streams read from. Their own close leaves it to the collection of garbage,
+        # which may come on another thread, while this one is closing it.
+        source._closers.append(inner.aclose)
     close = getattr(made, "aclose", None) or getattr(made, "close", None)
     if callable(close):
         source._closers.append(close)

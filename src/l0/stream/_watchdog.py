@@ -115,11 +115,10 @@ class Watchdog:
         self._schedule(min(self.deadline, self.total))  # the timer is off once it has fired
 
     def arm_total(self, limit: float | None) -> None:
-        """Limit the whole run, from now on."""
+        """Limit the whole run, from now on; the timer is set with that of the next wait."""
         if limit is not None:
             self.total_started = self._clock.monotonic()
             self.total, self.total_limit = self.total_started + limit, limit
-            self._schedule(self.total)
 
     def _schedule(self, when: float) -> None:
         if when < self._armed:
@@ -162,8 +161,8 @@ class Watchdog:
         """The current task is going to wait."""
         if self.why is not None:
             raise self.verdict()
-        self.task = task = asyncio.current_task()
-        self.baseline = task.cancelling()  # type: ignore[union-attr]
+        self.task = task = current_tasks[asyncio.get_running_loop()]
+        self.baseline = task.cancelling()
 
     def leave(self) -> None:
         """The wait is over; time passes for the consumer now."""

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
 from l0.adapters import ACTIVITY
 from l0.errors import FeatureNotEnabledError, InvalidStreamError
 from l0.events import Event
 from l0.stream._attempt import AttemptInfo
-from l0.stream._fast import fast
+from l0.stream._fast import Transport, check_transport, fast
 from l0.stream._options import build_options
 from l0.stream._prompt import continue_messages
 from l0.stream._run import run
 from l0.stream._source import positional
 from l0.stream._stream import Stream
-
-Transport: TypeAlias = Literal["sdk", "fast"]
 
 _RESOURCES = {"chat": ("completions",), "responses": (), "messages": ()}
 
@@ -88,8 +86,7 @@ class WrappedClient:
 
     def __init__(self, client: Any, options: dict[str, Any], transport: Transport = "sdk") -> None:
         build_options(None, stream=list, **options)  # unknown or bad options are told here
-        if transport not in {"sdk", "fast"}:
-            raise ValueError(f"transport must be 'sdk' or 'fast', got {transport!r}")
+        check_transport(transport)
         if transport == "fast" and not hasattr(client, "with_streaming_response"):
             raise ValueError(
                 "transport='fast' is for the clients of the openai and anthropic packages; "

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from l0.testing._faults import Fault
+from l0.testing._fill import answering
 from l0.testing._reply import Reply, ScriptedCall, fragments, tokenize
 from l0.testing._sim import SIM_MODELS, SimAnswer, sim_answer
 from l0.testing._wire import Answer, Call, Turn, Wire
@@ -132,10 +133,32 @@ def _simulated(asked: Asked, *, looks: bool) -> tuple[SimAnswer, int]:
     # The message before the last is the question when the last one only says to go on.
     for index in (latest - 1, latest) if looks else ():
         if index >= 0:
-            said = sim_answer(model, questions[index], seed + index, results)
+            said = _asked_of(asked, model, questions[index], seed + index, results)
             if shown := beginning_shown(said.text, asked.turns):
                 return said, shown
-    return sim_answer(model, questions[latest], seed + latest, results), 0
+    return _asked_of(asked, model, questions[latest], seed + latest, results), 0
+
+
+def _asked_of(
+    asked: Asked, model: str, question: str, seed: int, results: Sequence[str]
+) -> SimAnswer:
+    """What a sim model says; `sim:json` keeps to the schema of a request, where it has one."""
+    said = sim_answer(model, question, seed, results)
+    schema = _schema_of(asked.body) if model == "json" else None
+    if schema is None:
+        return said
+    return replace(said, text=answering(schema, said.text, f"{question.strip()}\n{seed}"))
+
+
+def _schema_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The JSON Schema that a request holds its answer to, in either of OpenAI's forms."""
+    chat, text = body.get("response_format"), body.get("text")
+    if isinstance(chat, Mapping):
+        described = chat.get("json_schema")
+    else:
+        described = text.get("format") if isinstance(text, Mapping) else None
+    schema = described.get("schema") if isinstance(described, Mapping) else None
+    return schema if isinstance(schema, Mapping) else None
 
 
 def _last_results(turns: Sequence[Turn]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from l0.events import GuardrailViolation
@@ -29,7 +29,6 @@ _SAMPLES = (
 )
 
 Finding = tuple[str, int | None, str]
-_key: Callable[[GuardrailViolation], Finding] = lambda v: (v.rule, v.position, v.message)  # noqa: E731
 
 
 def check_rule(
@@ -75,6 +74,10 @@ def check_rule(
     if growth:
         _check_growth(rule)
     return found
+
+
+def _key(found: GuardrailViolation) -> Finding:
+    return found.rule, found.position, found.message
 
 
 def _judge(rule: GuardrailRule, parts: Sequence[str]) -> list[GuardrailViolation]:

@@ -115,16 +115,16 @@ def _sections(types: Sequence[str]) -> None:
 
 
 def _order(told: Sequence[ObservabilityEvent], types: Sequence[str]) -> None:
+    retried = failed = False  # a retry was announced; the attempt under way has told its ERROR
     for index, name in enumerate(types):
-        before = types[:index]
-        if name == "ATTEMPT_START" and "RETRY_ATTEMPT" not in before:
+        if name == "ATTEMPT_START" and not retried:
             raise AssertionError("I4: ATTEMPT_START without a RETRY_ATTEMPT before it")
         if name == "FALLBACK_MODEL_SELECTED" and types[index - 1] != "FALLBACK_START":
             raise AssertionError("I4: FALLBACK_MODEL_SELECTED does not follow FALLBACK_START")
-        if name in {"RETRY_ATTEMPT", "FALLBACK_START"}:
-            inits = max((i for i, t in enumerate(before) if t == "STREAM_INIT"), default=-1)
-            if "ERROR" not in before[inits + 1 :]:
-                raise AssertionError(f"I5: {name} without the ERROR of its attempt before it")
+        if name in {"RETRY_ATTEMPT", "FALLBACK_START"} and not failed:
+            raise AssertionError(f"I5: {name} without the ERROR of its attempt before it")
+        retried = retried or name == "RETRY_ATTEMPT"
+        failed = name == "ERROR" or (failed and name != "STREAM_INIT")
     fallbacks = [e.payload.index for e in told if e.type == "FALLBACK_MODEL_SELECTED"]
     if fallbacks != sorted(set(fallbacks)):
         raise AssertionError(f"I4: the chain went {fallbacks}")

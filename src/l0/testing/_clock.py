@@ -43,7 +43,7 @@ class VirtualClock:
         self._wall = wall - start
         self._timers: list[_Timer] = []
         self._order = 0
-        self._turning = False
+        self._turning_on: asyncio.AbstractEventLoop | None = None  # where the next turn is due
         self._idle_turns = 0
 
     def time(self) -> float:
@@ -97,12 +97,14 @@ class VirtualClock:
             timer.fn()
 
     def _turn_soon(self) -> None:
-        if not self._turning:
-            self._turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        # A loop that was closed meanwhile has taken its turn with it: the next one goes on.
+        loop = asyncio.get_running_loop()
+        if self._turning_on is not loop:
+            self._turning_on = loop
+            loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        self._turning = False
+        self._turning_on = None
         while self._timers and self._timers[0].cancelled:
             heapq.heappop(self._timers)
         if not self._timers:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias, get_args
 
+from l0.stream._fast import Transport
 from l0.testing._faults import Fault, list_faults, parse_faults
 from l0.testing._matrix_clients import PATHS
 from l0.testing._reply import tokenize
@@ -20,6 +21,9 @@ CALL: Final = ("get_weather", {"city": "Reykjavík", "days": [1, 2, 3]})
 
 Outcome: TypeAlias = Literal["saved", "untouched", "refused"]
 """The complete text after another request; after one, as nothing was wrong; a clear error."""
+
+TRANSPORTS: Final[tuple[Transport, ...]] = get_args(Transport)
+"""Who decodes the answers: the provider's package, or L0."""
 
 _COUNT: Final = len(tokenize(TEXT))
 POSITIONS: Final[dict[str, int]] = {
@@ -68,6 +72,8 @@ _BACKGROUND: Final = ("drop@{at}, no_resume", "eof@{at}, repeat")
 """Only a response that the provider keeps can fail to be taken up again."""
 _REDUCED: Final = frozenset({"restart", "continuation", "fallback", "validated"})
 """The policies of the reduced matrix; a dropped connection is played under all, at any place."""
+_REDUCED_FAST: Final = frozenset({"restart", "continuation"})
+"""Those of its other transports: what else a policy does has nothing to do with who decodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class Cell:
         position: one of `POSITIONS`, or `-` where a fault has none.
         policy: one of `POLICIES`.
         expected: what should come of it.
+        transport: one of `TRANSPORTS`.
     """
 
     fault: str
@@ -88,6 +95,12 @@ class Cell:
     position: str
     policy: str
     expected: Outcome
+    transport: Transport = "sdk"
+
+    @property
+    def way(self) -> str:
+        """The path, and the transport where it is not the provider's own."""
+        return self.path if self.transport == "sdk" else f"{self.path} {self.transport}"
 
     @property
     def replies(self) -> list[str]:
@@ -100,19 +113,28 @@ class Cell:
         return [fault for spelling in self.replies for fault in parse_faults(spelling)]
 
     def __str__(self) -> str:
-        return f"{self.fault} · {self.path} · {self.policy}"
+        return f"{self.fault} · {self.way} · {self.policy}"
 
 
-def matrix_cells(*, reduced: bool = False) -> list[Cell]:
+def matrix_cells(
+    *, reduced: bool = False, transports: Sequence[Transport] = TRANSPORTS
+) -> list[Cell]:
     """The cells of the whole matrix, or of the reduced one: in the middle, four policies.
 
-    Only `drop` keeps all positions and policies there. Every fault the server knows is in either.
+    Only `drop` keeps all positions and policies there. Every fault the server knows is in either,
+    under every transport that is asked for.
 
     Example:
         >>> len(matrix_cells(reduced=True)) < len(matrix_cells()) / 2
         True
     """
-    return [*_cells(reduced=reduced)]
+    cells = [*_cells(reduced=reduced)]
+    return [
+        replace(cell, transport=each)
+        for each in transports
+        for cell in cells
+        if each == "sdk" or not reduced or cell.policy in _REDUCED_FAST
+    ]
 
 
 def missing_faults(cells: list[Cell]) -> set[str]:

@@ -19,7 +19,10 @@ from l0.testing._reply import Continuation, Reply, ScriptedCall
 from l0.testing._server import FaultServer
 
 PATIENCE: Final = 1.5
-"""Seconds without a token that count as a stall: many times what a busy machine needs."""
+"""Seconds without a token that count as a stall, in the cells that wait for one to end."""
+_EVERY_PATIENCE: Final = 10.0
+"""Seconds in the other cells, where nothing but a busy machine lets a token wait."""
+_WAITING: Final = frozenset({"stall", "stall_alive", "slow_first", "slow_headers"})
 _HUNG: Final = 30.0
 _GRACE: Final = 1.0
 """Seconds the server is given to see that its client has gone."""
@@ -105,7 +108,8 @@ async def play_cell(cell: Cell) -> Row:
     async with FaultServer(*bad) as server:
         server.default = well
         async with _clients(server, cell) as (client, options):
-            stream = PATHS[cell.path].ask(wrap(client, on_event=seen.told.append, **options))
+            reliable = wrap(client, transport=cell.transport, on_event=seen.told.append, **options)
+            stream = PATHS[cell.path].ask(reliable)
             began = time.monotonic()
             try:
                 async with asyncio.timeout(_HUNG):
@@ -177,9 +181,11 @@ async def _clients(server: FaultServer, cell: Cell) -> AsyncIterator[tuple[Any, 
     """The client of a cell's path and the options of its policy; closed at the end."""
     path = PATHS[cell.path]
     clients = [path.connect(server)]
+    waits = _WAITING.intersection(fault.kind for fault in cell.kinds)
+    patience = PATIENCE if waits else _EVERY_PATIENCE
     options: dict[str, Any] = {
         "retry": _POLICY,
-        "timeout": Timeout(connect=PATIENCE, initial_token=PATIENCE, inter_token=PATIENCE),
+        "timeout": Timeout(connect=patience, initial_token=patience, inter_token=patience),
         "on_incomplete": "retry",
         "tool_errors": "retry",
         "continuation": cell.policy.startswith("continuation"),

@@ -14,7 +14,7 @@ from l0._version import __version__
 from l0.testing._matrix_play import Row
 
 _HEAD: Final = (
-    f"{'fault':<30}{'path':<12}{'policy':<17}{'recovered':<11}"
+    f"{'fault':<30}{'path':<17}{'policy':<17}{'recovered':<11}"
     f"{'requests':>8}{'lost':>6}{'doubled':>9}{'seconds':>9}{'open':>6}"
 )
 
@@ -36,7 +36,7 @@ def line(row: Row) -> str:
     told = f"  {row.error.splitlines()[0][:60]}" if row.error else ""
     wrong = f"  WRONG: {', '.join(row.faults)}" if row.faults else ""
     return (
-        f"{cell.fault:<30}{cell.path:<12}{cell.policy:<17}{recovered:<11}"
+        f"{cell.fault:<30}{cell.way:<17}{cell.policy:<17}{recovered:<11}"
         f"{row.requests:>8}{row.lost:>6}{row.doubled:>9}{row.seconds:>9.2f}{row.open:>6}"
         f"{told}{wrong}"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from l0.events import SYSTEM_CLOCK, Clock, Event, EventType, Progress, ToolCall, Usage
+from l0.events import Clock, Event, EventType, Progress, ToolCall, Usage
 from l0.stream import AttemptInfo
 
 
@@ -184,7 +184,7 @@ class ScriptedModel:
         try:
             for step in script:
                 if isinstance(step, _Step):
-                    await step.act(clock or SYSTEM_CLOCK)
+                    await step.act(clock)
                 else:
                     yield step
         finally:

@@ -16,7 +16,7 @@ from l0.testing._texts import code, markdown, story, unicode
 
 SIM_MODELS: Final[dict[str, str]] = {
     "story": "a short story, about 220 words",
-    "json": "one JSON document, nested, about 40 lines",
+    "json": "one JSON document, about 40 lines; where a schema is asked for, data of its form",
     "code": "a Python function with its explanation, in Markdown",
     "markdown": "a page with headings, lists, a table, a quote, code and a link",
     "tools": "a sentence and two parallel calls of get_weather; then what they returned",
@@ -97,7 +97,7 @@ def _json(pick: random.Random) -> str:
             "longitude": round(pick.uniform(-11, 4), 4),
             "height_m": pick.randint(19, 58),
         },
-        "keeper": {"name": pick.choice(_NAMES), "since": pick.randint(1871, 1899), "cat": True},
+        "keeper": {"name": pick.choice(NAMES), "since": pick.randint(1871, 1899), "cat": True},
         "lamp": {"rhythm_s": [2.5, 0.5, 2.5, 9.5], "colour": "white", "replaced": None},
         "readings": readings,
         "remarks": pick.choice(_REMARKS),
@@ -105,7 +105,7 @@ def _json(pick: random.Random) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-_NAMES: Final = ("Marta Oyelaran", "Ingrid Solheim", "Tomas Arreguy", "Philippa Quill")
+NAMES: Final = ("Marta Oyelaran", "Ingrid Solheim", "Tomas Arreguy", "Philippa Quill")
 _WINDS: Final = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 _SEEN: Final = ("nothing", "two sails", "a steamer, lights in order", "the moon, twice", "herring")
 _REMARKS: Final = (
