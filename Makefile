@@ -7,10 +7,10 @@ READY  := $(VENV)/.ready
 NODE   := $(shell command -v node 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo lab test check unit js bench chaos docs clean help
+.PHONY: demo lab test check unit js bench bench-full chaos supply minimal docs clean help
 
 help: ## what each word does
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "l0 needs Python 3.11 or newer; try make PYTHON=python3.13")'
@@ -39,7 +39,8 @@ check: $(READY) ## style, types and the layers of the house
 
 unit: $(READY) ## the Python tests; the browser's where a Chromium is there
 	$(BIN)/pytest -n auto -m "not kernel and not browser"
-	$(BIN)/pytest -m "kernel or browser"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "(kernel or browser) and not alone"
+	$(BIN)/pytest -m alone tests/browser
 
 js: $(READY) ## the front-end: types, tests, and that the committed build is the one of its sources
 ifeq ($(NODE),)
@@ -49,13 +50,23 @@ else
 	cd js && npm run --silent check && npm test --silent && npm run --silent verify
 endif
 
-bench: $(READY) ## the bars of docs/performance.md, as ratios
+bench: $(READY) ## the bars of docs/performance.md, as ratios, in two minutes
 	$(BIN)/python bench/run.py
+
+bench-full: $(READY) ## the same up to a million tokens and 10,000 streams
+	$(BIN)/python bench/run.py --full
 
 chaos: $(READY) ## every fault on every way, 100,000 random runs, a soak and fifty kills
 	$(BIN)/l0 chaos
 	HYPOTHESIS_PROFILE=chaos $(BIN)/pytest tests/stream/test_random_faults.py -n auto
 	$(BIN)/python bench/soak.py --minutes 1
+
+supply: $(READY) ## the wheel installed and used where there is no network and no node
+	$(BIN)/python tools/licences.py
+	$(BIN)/python tools/offline.py
+
+minimal: $(READY) ## the tests with the lowest versions that pyproject.toml allows
+	$(BIN)/python tools/minimal.py
 
 docs: $(READY) ## the code in the documentation runs, and the site is built into site/
 	$(BIN)/python docs/generate.py --check

@@ -128,6 +128,28 @@ def commands() -> str:
     )
 
 
+def defaults() -> str:
+    """What `%config L0Magics` can set, from the traits themselves."""
+    from l0.notebook._magics import L0Magics
+
+    traits = L0Magics.class_traits(config=True)
+    own = [name for name in vars(L0Magics) if name in traits]
+    return table(
+        ("`%config L0Magics.…`", "default", "meaning"),
+        (
+            (f"`{name}`", f"`{traits[name].default_value!r}`", _setting(traits[name]))
+            for name in own
+        ),
+    )
+
+
+def _setting(trait: typing.Any) -> str:
+    """What a setting means, and what it may be."""
+    values = getattr(trait, "values", ())
+    choices = f" One of {', '.join(f'`{value}`' for value in values)}." if values else ""
+    return f"{trait.help}{choices}"
+
+
 def models() -> str:
     """The sim models."""
     return table(
@@ -236,6 +258,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "events": events,
     "options": options,
     "commands": commands,
+    "defaults": defaults,
     "models": models,
     "faults": faults,
     "presets": presets,

@@ -13,6 +13,8 @@ import { INTERNAL } from "./internal.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "src", "l0", "notebook", "static");
 const views = ["stream", "explorer", "board", "structured"];
+/** What a view is handed when it needs it; its style adds to that of the view. */
+const lazy = ["extras"];
 
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 
@@ -30,7 +32,7 @@ function sources() {
 /** A module from its entry; a style from what all views share and its own, in this order. */
 function entry(view, type) {
   if (type === "js") return { entryPoints: [`src/${view}.ts`] };
-  const styles = ["lib/view", view].map((name) => `@import "./src/${name}.css";`);
+  const styles = [...(lazy.includes(view) ? [] : ["lib/view"]), view].map((name) => `@import "./src/${name}.css";`);
   return { stdin: { contents: styles.join(""), loader: "css", resolveDir: here } };
 }
 
@@ -52,7 +54,7 @@ async function bundle(view, type) {
 }
 
 const outputs = {};
-for (const view of views)
+for (const view of [...views, ...lazy])
   for (const type of ["js", "css"])
     outputs[`${view}.${type}`] = await bundle(view, type);
 

@@ -2,9 +2,9 @@
 // no property of the browser's own objects (test/internal.test.ts holds the list to that).
 
 export const INTERNAL = `
-  active bars causes closes completed data_outputs draw fallen first heard inside kept lane lanes
+  active bars causes closes completed data_outputs draw drawn fallen first heard inner inside kept lane lanes
   last last_progress marks model_retry_count network_retry_count ongoing opens owed past pixel
-  playing seek thoughts time_to_first_token tokens tool_calls trait why withdrawn
+  place playing seek thoughts time_to_first_token tokens tool_calls trait why withdrawn
 `
   .trim()
   .split(/\s+/);

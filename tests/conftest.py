@@ -25,6 +25,16 @@ settings.register_profile(
 settings.load_profile("l0")
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The figures that tests recorded as measured, below the results."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, figure in report.user_properties:
+                    if name == "measured":
+                        terminalreporter.write_line(figure)
+
+
 @pytest.fixture
 def clock() -> VirtualClock:
     """A clock that jumps."""

@@ -5,6 +5,8 @@ import {
   attr,
   clock,
   count,
+  digits,
+  div,
   frames,
   h,
   type Kid,
@@ -38,6 +40,12 @@ interface Props {
   signal?: AbortSignal;
 }
 
+/** A module and its style, as the kernel hands them over. */
+interface Extras {
+  js: string;
+  css: string;
+}
+
 type Bodies = (format: string, root: HTMLElement) => Body;
 
 /** What draws one view of a run into `el`, its answer by `bodyOf`, and returns the clean-up. */
@@ -58,6 +66,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   let body: Body = undefined!; // made with the first facts, which say the format
   let format: unknown;
   let timer: ReturnType<typeof setTimeout>;
+  let extras: Extras | undefined;
 
   const running = () => !ENDED.test(status);
   const setStatus = (next: Status) => {
@@ -85,6 +94,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     ongoing: running,
     load(snapshot) {
       const shown = state.content;
+      offset = Infinity; // it may be another run, which began later
       state = rebuild(snapshot.content, snapshot.events, state);
       // What is drawn already stays, where the text has only grown.
       if (state.content.startsWith(shown)) body?.append(state.content.slice(shown.length));
@@ -126,17 +136,17 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   const facts = h("span", "facts");
   const metrics = h("span", "metrics");
   const button = h("button");
-  const notes = h("div", "notes");
-  const cuts = h("div", "cuts");
-  const thoughts = h("div", "text");
+  const notes = div("notes");
+  const cuts = div("cuts");
+  const thoughts = div("text");
   const think = h("details", "think", h("summary"), thoughts);
-  const answer = h("div");
-  const scroll = h("div", "scroll", answer);
+  const answer = div();
+  const scroll = div("scroll", answer);
   const found = h("ul", "findings");
-  const tools = h("div", "tools");
-  const failure = h("div", "error");
+  const tools = div("tools");
+  const failure = div("error");
   const reading = h("span", "reading");
-  const voice = h("div", "voice");
+  const voice = div("voice");
   const time = strip((sentence) => say(reading, sentence || closing), off);
   const root = h(
     "section",
@@ -160,10 +170,9 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   role(voice, "status");
 
   /** Draw a list anew, but only when `key` says that it differs; what was open stays open. */
-  const keys = new Map<Element, string>();
-  const list = (parent: Element, key: unknown, kids: () => Kid[]) => {
-    if (keys.get(parent) === `${key}`) return;
-    keys.set(parent, `${key}`);
+  const list = (parent: Element & { key?: string }, key: unknown, kids: () => Kid[]) => {
+    if (parent.key === `${key}`) return;
+    parent.key = `${key}`;
     const next = kids().filter(Boolean) as any[];
     next.forEach((kid, i) => (kid.open = (parent.children[i] as any)?.open));
     parent.replaceChildren(...next);
@@ -174,6 +183,8 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     const live = running() && !wire.lost;
     const now = live ? max(state.t, clock() - offset) : state.t;
     body.draw(running());
+    // A page that takes no modules from a blob does without.
+    if (!extras && (extras = model.get("extras"))) dress(extras).catch(() => {});
     drawHead(live, now);
     drawParts(live);
     if (stick && live) scroll.scrollTop = 1e9;
@@ -211,8 +222,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
       length,
       first != null && `first token ${seconds(first * 1000)}`,
       state.token_count && tokens,
-      rate! > 0 && `${rate! < 10 ? rate!.toFixed(1) : round(rate!).toLocaleString("en")} tok/s`,
-      meta.cost,
+      rate! > 0 && `${rate! < 10 ? rate!.toFixed(1) : digits(round(rate!))} tok/s`,
     ];
     list(metrics, values, () => values.map((value) => h("span", "", value as Kid)));
     say(button, name === "stopping" ? shown : running() ? "stop" : "copy");
@@ -222,9 +232,13 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     closing =
       live || status === "unfinished"
         ? ""
-        : status === "complete"
-          ? join(many, many && `${tries - 1} recovered`, `${tokens} in ${length}`)
-          : join(many, `${shown} after ${length}`, `${tokens} kept`);
+        : join(
+            many,
+            ...(status === "complete"
+              ? [many && `${tries - 1} recovered`, `${tokens} in ${length}`]
+              : [`${shown} after ${length}`, `${tokens} kept`]),
+            meta.usage,
+          );
     attr(root, "data-status", name);
     say(voice, join(shown, why, closing));
   };
@@ -232,6 +246,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   const drawParts = (live: boolean) => {
     const { withdrawn, violations, thoughts: thought, tools: called } = state;
     const { error, notes: said = [] } = meta;
+    const fault = live ? null : error;
     list(notes, said, () => said.map((note) => h("p", "", note)));
     list(
       cuts,
@@ -276,14 +291,14 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
       ),
       ...state.data_outputs.map((data) => h("p", "", data.mime_type ?? data.content_type)),
     ]);
-    list(failure, !live && error?.message, () =>
-      live || !error
-        ? []
-        : [
-            h("b", "", error.type),
-            h("p", "", error.message),
-            error.hint && h("p", "hint", error.hint),
-          ],
+    list(failure, fault?.message, () =>
+      fault
+        ? [
+            h("b", "", fault.type),
+            h("p", "", fault.message),
+            fault.hint && h("p", "hint", fault.hint),
+          ]
+        : [],
     );
     for (const v of violations) body.mark?.(state.content, v);
   };
@@ -310,6 +325,12 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     clearTimeout(timer);
     root.remove();
   });
+
+  /** Colours and more buttons: a module that the kernel hands over when there is a use for it. */
+  const dress = async ({ js, css }: Extras) => {
+    const url = URL.createObjectURL(new Blob([js], { type: "text/javascript" }));
+    (await import(/* @vite-ignore */ url)).default(root, model, css, () => state.content, off);
+  };
 
   const wire = follow(model, sink, off);
   setMeta(model.get("meta"));

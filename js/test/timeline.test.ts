@@ -112,8 +112,8 @@ test("The pointer reads what is nearest in its lane.", () => {
   const { knob, last } = open(ROWS);
   const point = (x: number, y: number) => {
     const event = new Event("pointermove") as any;
-    event.clientX = x;
-    event.clientY = y;
+    event.offsetX = x;
+    event.offsetY = y;
     knob.dispatchEvent(event);
     return last();
   };

@@ -17,6 +17,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from l0.testing import Reply, sim_answer
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_FLAGS = [
     *(["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []),
@@ -25,7 +27,7 @@ BROWSER_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds a condition may take on a busy machine; far more than any does."""
 
 KEY = "sk-bait-4f9d2c7b8e1a6035d4c2"
@@ -60,6 +62,23 @@ async def until(
         await asyncio.sleep(every)
 
 
+async def best(measure: Callable[[], Awaitable[float]], bar: float, *, tries: int = 3) -> float:
+    """The first figure within the bar, or else the smallest of so many.
+
+    A bar is about the product. A busy neighbour on the machine slows one try down, a fault of the
+    product all of them.
+    """
+    figures: list[float] = []
+    while len(figures) < tries and not (figures and figures[-1] <= bar):
+        figures.append(await measure())
+    return min(figures)
+
+
+def endless(tokens_per_second: float = 20) -> Reply:
+    """An answer that goes on for as long as a test may take: whoever has seen enough stops it."""
+    return Reply(sim_answer("sim:long", "Tell me").text, tokens_per_second=tokens_per_second)
+
+
 class LabServer:
     """JupyterLab on a free loopback port; everything it reads and writes is below `home`.
 
@@ -84,6 +103,7 @@ class LabServer:
         command += [f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.root}"]
         command += ["--ServerApp.terminals_enabled=False", "--LabApp.extension_manager=readonly"]
         command += ["--LabApp.expose_app_in_browser=True"]
+        command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
         if os.name == "posix" and os.geteuid() == 0:
             command.append("--allow-root")
         with (self.home / "server.log").open("wb") as log:

@@ -21,7 +21,9 @@ NOT_OURS: dict[str, str] = {
 
 
 class Notebook:
-    """One notebook open in JupyterLab, in one page."""
+    """One notebook open in JupyterLab, or in Notebook 7 (`app="notebook"`), in one page."""
+
+    app = "lab"
 
     def __init__(self, server: LabServer, page: Any, path: str) -> None:
         self.server, self.page, self.path = server, page, path
@@ -32,10 +34,16 @@ class Notebook:
 
     @classmethod
     async def create(
-        cls, server: LabServer, context: Any, sources: Sequence[str], name: str = "test"
+        cls,
+        server: LabServer,
+        context: Any,
+        sources: Sequence[str],
+        name: str = "test",
+        app: str = "lab",
     ) -> Self:
         """Write a notebook of code cells and open it in a new page."""
         notebook = await cls.write(server, context, sources, name)
+        notebook.app = app
         await notebook.load()
         return notebook
 
@@ -66,9 +74,10 @@ class Notebook:
             await asyncio.to_thread(self.server.request, "POST", "/api/sessions", wanted)
         name = self.path.removesuffix(".ipynb")
         place = f"/tree/{self.path}" if kernel else ""
-        await self.page.goto(
-            f"{self.server.url}/lab/workspaces/{name}{place}?reset&token={self.server.token}"
-        )
+        place = f"/lab/workspaces/{name}{place}?reset&"
+        if self.app == "notebook":
+            place = f"/notebooks/{self.path}?"
+        await self.page.goto(f"{self.server.url}{place}token={self.server.token}")
         if kernel:
             await self.page.wait_for_function(_READY, arg=self.path, timeout=PATIENCE * 1000)
         else:
@@ -214,6 +223,14 @@ class Notebook:
         check = f"({_LIVE_TEXT})({index})?.length >= {at_least}"
         await self.page.wait_for_function(check, timeout=PATIENCE * 1000)
 
+    async def watch(self, look: str) -> None:
+        """From now on `watched` knows what this function of the page said, frame by frame."""
+        await self.page.evaluate(_WATCH.replace("LOOK", look))
+
+    async def watched(self) -> list[Any]:
+        """What was seen since `watch`, each state once; nothing is where the function had none."""
+        return [json.loads(seen) for seen in await self.page.evaluate("window.watched")]
+
     async def watch_clicks(self) -> None:
         """From now on `clicked_at` knows when a mouse button was released."""
         await self.page.evaluate(
@@ -306,6 +323,15 @@ _LIVE_TEXT = """index => {
   const answer = cell?.querySelector('.l0-answer');
   if (answer) return answer.textContent;
   return cell?.querySelector('.jp-OutputArea-output.jp-RenderedHTML') ? null : '';
+}"""
+_WATCH = """() => {
+  const seen = window.watched = [];
+  const step = () => {
+    const now = JSON.stringify((LOOK)() ?? null);
+    if (now !== 'null' && now !== seen.at(-1)) seen.push(now);
+    requestAnimationFrame(step);
+  };
+  step();
 }"""
 _EXECUTE = """
   const future = panel.sessionContext.session.kernel.requestExecute(

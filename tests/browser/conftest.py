@@ -1,12 +1,13 @@
 """Notebooks in a real JupyterLab, seen by a real Chromium, asking a provider that is ours.
 
-One server, one browser and one provider serve the whole folder; each test has its own notebook,
+One server, one browser and one provider serve the whole folder, or a worker; each test has its own
 page and kernel. They run on the event loop of the session, because Playwright stays on the loop
 it was started on.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import itertools
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browser_lab import BROWSERS, KEY, LabServer, chromium, find_browser
+from browser_lab import BROWSERS, KEY, PATIENCE, LabServer, chromium, find_browser
 from browser_notebook import Notebook
 
 from l0.testing import FaultServer, Reply
@@ -37,7 +38,7 @@ async def context(tmp_path_factory):
         pytest.skip(reason)
     async with chromium() as browser:
         context = await browser.new_context(viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE * 1000)
         yield context
         await context.close()
 
@@ -99,16 +100,7 @@ def shots(tmp_path_factory) -> Path:
     return Path(named).absolute() if named else tmp_path_factory.mktemp("screenshots")
 
 
-@pytest.fixture(scope="session")
-def measured(pytestconfig):
+@pytest.fixture
+def measured(record_property):
     """Keeps a figure for the end of the report."""
-    return pytestconfig.stash.setdefault(_FIGURES, []).append
-
-
-_FIGURES = pytest.StashKey[list[str]]()
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    """The figures that were measured, below the results."""
-    for figure in config.stash.get(_FIGURES, ()):
-        terminalreporter.write_line(figure)
+    return functools.partial(record_property, "measured")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from browser_lab import until
+from browser_lab import endless, until
 
 from l0.testing import Reply
 
@@ -27,7 +27,7 @@ async def test_nothing_in_an_answer_runs_or_loads(notebook, lab, provider):
     """Live, static, saved, and opened again as a trusted notebook."""
     text = "\n\n".join(CORPUS)
     provider.enqueue(
-        Reply(text, tokens_per_second=5000),
+        Reply(text, tokens_per_second=800),
         Reply(text),
         Reply(text, faults="drop@400"),
         Reply(text),
@@ -43,10 +43,12 @@ async def test_nothing_in_an_answer_runs_or_loads(notebook, lab, provider):
     page.on("dialog", lambda dialog: trouble.append(dialog.message))
     page.on("popup", lambda page: trouble.append(page.url))
     page.on("request", lambda asked: _is_ours(asked.url, lab) or trouble.append(asked.url))
-    await nb.run_all(wait=False)
-    await nb.streams(0, at_least=3000)
-    assert await page.evaluate(_FORBIDDEN, ".l0-view") == []
-    await nb.ran()
+    await nb.watch(f"""() => {{
+      if (!(document.querySelector('.l0-answer')?.textContent.length >= 3000)) return null;
+      return ({_FORBIDDEN})('.l0-view');
+    }}""")
+    await nb.run_all()
+    assert await nb.watched() == [[]], "in no frame of it"
     for opened_again in (False, True):
         if opened_again:
             await nb.save()
@@ -89,18 +91,18 @@ _FORBIDDEN = """selector => {
 
 
 async def test_the_keyboard_alone_is_enough(notebook, provider, shots):
-    provider.default = Reply(tokens_per_second=20)
+    provider.default = endless()
     nb = await notebook("%%l0 openai:gpt-test -F text -o a\nTell me", "1")
     await nb.run_all(wait=False)
     await nb.streams(0, at_least=30)
     page = nb.page
 
-    async def tab_to(selector):
+    async def tab_to(selector, key="Tab"):
         for _ in range(12):
             if await page.evaluate("s => document.activeElement.matches(s)", selector):
                 return
-            await page.keyboard.press("Tab")
-        raise AssertionError(f"Tab does not reach {selector}")
+            await page.keyboard.press(key)
+        raise AssertionError(f"{key} does not reach {selector}")
 
     await nb.select(0)
     await page.evaluate("document.querySelector('.jp-Notebook .jp-Cell').focus()")
@@ -108,8 +110,8 @@ async def test_the_keyboard_alone_is_enough(notebook, provider, shots):
     await tab_to(".l0-knob")
     reading = nb.view(0).locator(".l0-reading")
     await page.keyboard.press("Home")
+    await reading.filter(has_text="attempt 1").wait_for()
     first = await reading.inner_text()
-    assert "attempt 1" in first
     await page.keyboard.press("ArrowRight")
     await until(lambda: _differs(reading, first), "the arrow reads another entry")
     assert await page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
@@ -118,11 +120,11 @@ async def test_the_keyboard_alone_is_enough(notebook, provider, shots):
         await page.keyboard.press(key)
     assert len(await nb.counts()) == 2, "no cell came, went or changed"
     assert await page.evaluate("document.activeElement.matches('.l0-knob')")
-    while not await page.evaluate("document.activeElement.matches('.l0-head button')"):
-        await page.keyboard.press("Shift+Tab")
+    await tab_to(".l0-head button", "Shift+Tab")
     await page.keyboard.press("Enter")
     await nb.ran()
     assert await nb.evaluate("a.aborted_by") == "stop"
+    await until(lambda: provider.requests[0].closed_at, "the socket closes")
     assert provider.requests[0].client_left
     assert await nb.counts() == [1, 2], "Run All went on"
 
@@ -137,10 +139,11 @@ THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"
 async def test_every_word_is_readable_in_every_theme(notebook, shots):
     """Contrast of at least 4.5 to 1 (WCAG AA), live and static."""
     nb = await notebook(
-        "%%l0 sim:code --chaos drop@40,stall@80 --no-resume --retry minimal --timeout 5,0.3"
+        "%%l0 sim:code --chaos drop@40,stall@80 --no-resume --retry minimal --timeout 30,1"
         " --speed 300\nTell me",
         "%%l0 sim:story --chaos 401 --bg -o failed\nTell me",
-        "%%l0 sim:markdown --speed 40 -o a\nTell me",
+        # It is silent in the middle for as long as the test takes.
+        "%%l0 sim:markdown --chaos stall@200 --timeout 60,600 --speed 200 -o a\nTell me",
     )
     await nb.run_all(wait=False)
     await nb.static(0).wait_for()
@@ -150,14 +153,28 @@ async def test_every_word_is_readable_in_every_theme(notebook, shots):
         await nb.set_theme(theme)
         word = theme.removeprefix("JupyterLab ").replace(" ", "-").lower()
         await nb.reveal(2)
+        await nb.view(2).wait_for()
         await nb.shoot(shots / f"live-{word}.png")
-        faint, words = await nb.page.evaluate(_FAINT, ".l0-view")
-        assert (faint, words > 10) == ([], True), theme
+        await readable(nb, ".l0-view", 10, theme)
         await nb.reveal(0)
-        faint, words = await nb.page.evaluate(_FAINT, ".jp-RenderedHTML")
-        assert (faint, words > 20) == ([], True), theme
+        await nb.static(0).wait_for()
+        await readable(nb, ".jp-RenderedHTML", 20, theme)
         await nb.shoot(shots / f"static-{word}.png")
     await nb.set_theme(THEMES[0])
+
+
+async def readable(nb, selector, least, where):
+    """No word is faint, once the page is drawn in its new colours; and there are words."""
+    found = []
+
+    async def look():
+        found[:] = await nb.page.evaluate(_FAINT, selector)
+        return not found[0] and found[1] > least
+
+    try:
+        await until(look, "every word is readable", timeout=10, every=0.2)
+    except TimeoutError:
+        raise AssertionError(f"{where}: {found[1]} words, faint are {found[0]}") from None
 
 
 # The pieces of text whose contrast with what is behind them is too low, and how many were seen.
@@ -210,15 +227,15 @@ _FAINT = """selector => {
 
 
 async def test_motion_and_forced_colours_are_respected(notebook, provider, shots):
-    provider.default = Reply(tokens_per_second=20)
+    provider.default = endless()
     nb = await notebook("%%l0 openai:gpt-test -F text -o a\nTell me")
     await nb.run_all(wait=False)
     await nb.streams(0, at_least=30)
     moving = """document.getAnimations().filter(
       one => one.effect.target.closest('.l0-view') && one.playState === 'running').length"""
-    assert await nb.page.evaluate(moving) == 1, "the dot breathes"
+    await nb.page.wait_for_function(f"{moving} === 1")  # the dot breathes
     await nb.page.emulate_media(reduced_motion="reduce")
-    assert await nb.page.evaluate(moving) == 0
+    await nb.page.wait_for_function(f"{moving} === 0")
     await nb.page.emulate_media(forced_colors="active")
     await nb.shoot(shots / "forced-colours.png")
     edge = (
@@ -232,9 +249,9 @@ async def test_motion_and_forced_colours_are_respected(notebook, provider, shots
 
 async def test_a_narrow_page_keeps_everything_in_reach(notebook, provider, shots):
     """600 px: nothing is cut off, nothing overlaps, and no scroll bar lies below the page."""
-    provider.default = Reply(tokens_per_second=40)
+    provider.default = endless(40)
     nb = await notebook(
-        "%%l0 sim:markdown --chaos drop@40,stall@80 --no-resume --timeout 5,0.3 --speed 300\nHi",
+        "%%l0 sim:markdown --chaos drop@40,stall@80 --no-resume --timeout 30,1 --speed 300\nHi",
         "%%l0 openai:gpt-test -F text -o a\nTell me",
     )
     await nb.page.set_viewport_size({"width": 600, "height": 900})
@@ -248,6 +265,7 @@ async def test_a_narrow_page_keeps_everything_in_reach(notebook, provider, shots
     await nb.view(1).get_by_role("button", name="Stop").click()
     await nb.ran()
     await nb.reveal(0)
+    await nb.static(0).wait_for()
     await nb.shoot(shots / "narrow-static.png")
     assert await nb.static(0).evaluate("el => el.scrollWidth - el.clientWidth") <= 1
 

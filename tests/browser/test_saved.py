@@ -12,11 +12,15 @@ from browser_notebook import Notebook
 
 from l0.testing import Reply, sim_answer
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("saved"),  # one notebook, run once
+]
 
 STORY = sim_answer("sim:story", "Tell me").text
 CELLS = (
-    "%%l0 sim:story --chaos drop@40 --no-resume --retry minimal --speed 400 -F text -o a\nTell me",
+    "%%l0 sim:story --chaos drop@40 --no-resume --retry minimal --speed 100 -F text -o a\nTell me",
     "%%l0 sim:markdown --speed max\nTell me",
     "%%l0 openai:gpt-test\nWhat does it cost?",
 )
@@ -26,17 +30,17 @@ FORMULAS = "It costs $5 in May and $10 in June."
 async def check(view):
     """Answer, withdrawn text and timeline are there to be seen, without a kernel or a script."""
     assert await view.locator("b").first.inner_text() == "Complete"
-    assert await view.get_by_text(STORY.split("\n")[0]).last.is_visible()
+    await view.get_by_text(STORY.split("\n")[0]).last.wait_for()
     await view.get_by_text("withdrawn after 40 tokens").click()
     gone = view.locator("del")
-    assert await gone.is_visible()
+    await gone.wait_for()
     assert await gone.evaluate("el => getComputedStyle(el).textDecorationLine") == "line-through"
     bars = view.locator("div[style*='inline-block']")
     widths = [box["width"] for box in [await bar.bounding_box() for bar in await bars.all()]]
     assert sum(width > 20 for width in widths) >= 4, "wait, withdrawn, back-off, recovered"
     assert {await bar.evaluate(_COLOUR) for bar in await bars.all()} - {_CLEAR}
     await view.get_by_text("What happened").click()
-    assert "drop" in await view.locator("table").last.inner_text()
+    await view.locator("table").last.filter(has_text="drop").wait_for()
 
 
 _COLOUR = "el => getComputedStyle(el).backgroundColor"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -43,9 +42,10 @@ BROKEN = (
 async def test_n17_values_fill_in_live_and_the_end_is_the_validated_object(notebook, shots):
     """The fields have their places from the start; each value stays where it came."""
     nb = await notebook(
-        SCHEMA, "%%l0 sim:json --schema Log -o a --speed 60\nThe log of the night", "a.data.grade"
+        SCHEMA, "%%l0 sim:json --schema Log -o a --speed 40\nThe log of the night", "a.data.grade"
     )
     await nb.run_cell(0)
+    await nb.watch(_LOOK)
     await nb.run_from(0)
     tree = nb.view(1).locator(".l0-tree")
     await tree.wait_for()
@@ -54,17 +54,11 @@ async def test_n17_values_fill_in_live_and_the_end_is_the_validated_object(noteb
     # What the answer has and the schema has not comes behind, where it has come yet.
     assert await fields.all_text_contents() in (expected, [*expected, "position"])
     assert await nb.view(1).locator(".l0-what").inner_text() == "Log\nso far"
-    todo, grown = [], []
-    while await tree.count():
-        seen = await nb.page.evaluate(_LOOK)
-        if seen is None:
-            break
-        todo.append(seen["todo"])
-        grown.append(seen["text"])
-        if len(grown) == 25:
-            await nb.shoot(shots / "structured-live.png")
-        await asyncio.sleep(0.04)
+    await nb.page.wait_for_function("watched.length >= 12")
+    await nb.shoot(shots / "structured-live.png")
     await nb.ran()
+    seen = await nb.watched()
+    todo, grown = [each["todo"] for each in seen], [each["text"] for each in seen]
 
     assert len(set(grown)) > 15, "the values grew under the reader's eyes"
     assert max(todo) >= 5
@@ -86,11 +80,12 @@ _LOOK = """() => {
 
 
 async def test_no_row_moves_when_the_values_become_static(notebook):
-    ask = "%l0 sim:json --schema Any --speed 150 Tell me"
+    ask = "%l0 sim:json --schema Any --speed 60 Tell me"
     nb = await notebook(f"Any = dict[str, object]\n{ask}")
     await nb.page.set_viewport_size({"width": 1280, "height": 3000})
     await nb.page.evaluate(_WATCH)
     await nb.run_all()
+    await nb.static(0).wait_for()
     live, static = await nb.page.evaluate(_PLACES)
     assert len(live) > 25
     # The last rows seen alive may still have been growing.
@@ -146,6 +141,7 @@ async def test_what_was_corrected_and_what_is_wrong_is_said_and_nothing_runs(
     assert "An earlier answer to this was not valid:\n- " in again
 
     good, bad = nb.static(1), nb.static(2)
+    await nb.reveal(1)
     assert "corrected: code fence removed" in await good.inner_text()
     assert "<img src=x onerror" in await good.inner_text(), "as text"
     assert await nb.page.evaluate("window.hurt") is None
@@ -191,4 +187,5 @@ async def test_a_conversation_goes_on_and_its_transcript_stays_when_the_kernel_i
     await nb.page.goto("about:blank")
     await nb.load(kernel=False)
     await nb.reveal(2)
+    await nb.static(2).filter(has_text="And <b>then</b>?").wait_for()
     assert await nb.static(2).inner_text() == before

@@ -350,6 +350,45 @@ async def test_an_abort_gives_what_was_done():
     assert list(result.frame["status"]).count("skipped") == 48
 
 
+async def test_an_abort_ends_what_is_still_on_after_the_map_was_stopped():
+    """The account is used up: no row is begun, but one is on that never ends."""
+    model = Hanging()
+
+    async def ask(prompt, attempt):
+        if prompt == "0":
+            raise http_error(401)
+        async for text in model._answer(prompt, attempt):
+            yield text
+
+    told = []
+    mapped = run([str(n) for n in (0, 2, 3)], "{}", ask, concurrency=2, on_event=told.append)
+    task = asyncio.ensure_future(awaited(mapped))
+    while mapped.progress.failed == 0:
+        await asyncio.sleep(0)
+    mapped.abort("that will do")
+    result = await asyncio.wait_for(task, 5)
+    assert (model.open, result.failed, result.skipped) == (0, 1, 2)
+    assert result.stopped == "aborted: that will do"
+    causes = [event["cause"] for event in told if event.type == "MAP_STOPPED"]
+    assert causes == ["account", "abort"]
+    assert told[-1].payload.outcome == "aborted"
+
+
+async def test_an_iterator_that_was_never_used_takes_nothing_away():
+    mapped = run(["a", "b"], "{}", Model())
+    _dropped = aiter(mapped)
+    del _dropped
+    assert (await asyncio.wait_for(awaited(mapped), 5)).ok == 2
+
+
+async def awaited(mapped):
+    return await mapped
+
+
+async def test_no_fallbacks_may_be_said_as_none():
+    assert (await run(["a"], "{}", Model(), fallbacks=None)).texts == ["a!"]
+
+
 async def test_an_abort_before_the_begin_is_honoured():
     model = Model()
     mapped = run(["a", "b"], "{}", model)

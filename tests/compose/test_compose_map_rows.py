@@ -172,6 +172,13 @@ def test_a_function_gives_a_text_or_messages(prompt):
         prompt_of(prompt, {"a": 1})
 
 
+def test_an_item_that_is_no_row_says_nothing_of_the_columns():
+    assert Rows([None, "a", {"b": 1}]).columns == ["text"]
+    assert Rows([1, 2]).columns is None
+    assert Rows([]).columns is None
+    assert prompter("text", Rows([None, "a"]))({"text": "a"}) == "a"
+
+
 def test_a_row_that_is_none_fails_in_its_place():
     make = prompter("{text}", Rows([{"text": "a"}]))
     with pytest.raises(ValueError, match="a row is a mapping"):

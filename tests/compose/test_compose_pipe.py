@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 
 import pytest
@@ -306,6 +307,36 @@ async def test_a_skipped_step_passes_on_what_came_before():
     assert (model.calls, asked, done.status) == (0, ["a"], "success")
     assert (done.steps[1].output, done.steps[1].state) == ("a", None)
     assert done.raise_for_error() is done
+
+
+async def test_a_decorated_step_is_given_what_the_function_in_it_wants():
+    def counted(function):
+        @functools.wraps(function)
+        def counting(*arguments):
+            return function(*arguments)
+
+        return counting
+
+    @counted
+    def two(previous, ctx):
+        return [previous, ctx.step_name]
+
+    done = await pipe([counted(lambda text: [text, "!"]), counted(lambda: ["b"]), two], "a")
+    assert [step.output for step in done.steps] == ["a!", "b", "bstep_2"]
+
+
+async def test_several_tasks_may_await_one_pipe():
+    async def slowly(text):
+        await asyncio.sleep(0)
+        return [text, "!"]
+
+    async def use():
+        return await run
+
+    run = pipe([slowly, slowly], "a")
+    first, second = await asyncio.gather(use(), use())
+    assert first is second is run.result
+    assert first.output == "a!!"
 
 
 async def test_a_step_may_give_text_as_it_is():

@@ -147,6 +147,31 @@ async def test_s77_cancelling_the_shutdown_leaves_nothing_behind():
     assert asyncio.all_tasks() == before
 
 
+async def test_several_tasks_may_be_cancelled_while_they_wait_for_the_end():
+    """Each of them goes on when the operations have cleaned up, and not before."""
+    cleaned = []
+
+    async def slowly():
+        try:
+            yield "a"
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            cleaned.append(True)
+
+    pool = create_pool(2)
+    futures = [pool.execute(slowly) for _ in range(2)]
+    ends = [asyncio.create_task(pool.shutdown()) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    for end in ends:
+        end.cancel()
+    done, _ = await asyncio.wait(ends, timeout=5)
+    assert len(done) == 3
+    assert cleaned == [True, True]
+    assert all(future.cancelled() for future in futures)
+
+
 async def test_leaving_the_block_with_an_error_cancels_the_operations():
     """Without one it waits for them."""
     model = ScriptedModel(["a", hang()])

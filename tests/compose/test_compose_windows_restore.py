@@ -161,6 +161,11 @@ async def test_a_window_without_overlap_widens_by_a_tenth_of_its_size(clock):
     assert ask.seen == [(0, 10), (0, 11)]
 
 
+async def test_no_fallbacks_may_be_said_as_none(window, clock):
+    made = l0_with_window(window, 0, model("an answer"), fallbacks=None, **options(clock))
+    assert await made.read() == "an answer"
+
+
 def test_what_makes_no_sense_is_refused_before_anything_starts(window):
     with pytest.raises(IndexError, match="there are 6 chunks"):
         l0_with_window(window, 6, model("a"))

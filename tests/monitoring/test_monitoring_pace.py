@@ -53,6 +53,30 @@ async def test_the_last_event_after_a_quiet_time(clock):
     assert said(seen) == [2, 3]
 
 
+@pytest.mark.parametrize("kind", ["function", "coroutine function"])
+async def test_a_handler_that_fails_loses_no_event_behind_it(clock, kind):
+    """What was kept and the end of the stream are handed over together: both, whatever happens."""
+    seen = []
+
+    def take(event):
+        seen.append(event.type)
+        if event.type != "SESSION_END":
+            raise ValueError("no")
+
+    async def take_later(event):
+        take(event)
+
+    handler = take if kind == "function" else take_later
+    told = []
+    bus = EventBus(debounce_events(60, handler, clock=clock), clock=clock)
+    bus.subscribe(told.append, ["CALLBACK_ERROR"])
+    say(bus, 1)
+    end(bus)
+    await bus.drain()
+    assert seen == ["FALLBACK_END", "SESSION_END"]
+    assert len(told) == 1
+
+
 async def test_the_end_waits_for_nothing(clock):
     seen = []
     bus = EventBus(debounce_events(60, seen.append, clock=clock), clock=clock)

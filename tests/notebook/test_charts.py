@@ -1,6 +1,11 @@
 """Charts: each from a source and from its frame, empty ones included, and nothing guessed."""
 
+import copy
 import json
+import pickle
+import re
+from base64 import b64decode
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -139,6 +144,149 @@ async def test_few_runs_are_a_line_each_and_many_a_median_with_a_band():
         else:
             assert figure.layout.title.text == f"Tokens a second of {count} runs"
             assert max(figure.data[-1].y) == pytest.approx(10, rel=0.3)
+
+
+async def test_a_short_run_shows_as_much_as_its_tokens_tell():
+    store = InMemoryEventStore()
+    await record(store, [stall(1), "a ", *(part for _ in range(6) for part in (stall(0.5), "b "))])
+    (line,) = charts.token_rate(store).data
+    assert list(line.x) == [0, 1, 2.5, 4]
+    assert list(line.y) == [0, 2, 2, 2]  # nothing until the first token, then two a second
+
+
+async def test_a_pause_is_seen_where_it_was():
+    store = InMemoryEventStore()
+    steady = [part for _ in range(30) for part in (stall(0.1), "word ")]
+    await record(store, [*steady, stall(2), *steady])
+    (line,) = charts.token_rate(store).data
+    slow = min(range(1, len(line.y)), key=lambda at: line.y[at])
+    assert line.x[slow] <= 3.1 < line.x[slow + 1]
+    assert line.y[slow] < 2
+    assert max(line.y) == pytest.approx(10)
+
+
+async def test_tokens_in_bursts_keep_their_rate():
+    store = InMemoryEventStore()
+    await record(store, [part for _ in range(40) for part in (stall(0.5), "a ", "b ", "c ", "d ")])
+    (line,) = charts.token_rate(store).data
+    widths = [after - x for x, after in zip(line.x, line.x[1:], strict=False)]
+    assert min(widths) > 0
+    shown = sum(rate * width for rate, width in zip(line.y, widths, strict=False))
+    assert shown == pytest.approx(159)  # the first token is where the counting begins
+
+
+async def test_tokens_that_came_at_once_have_no_rate():
+    store = InMemoryEventStore()
+    await record(store, ["a ", "b ", "c "])
+    assert charts.token_rate(store).layout.annotations[0].text == "All tokens came at once"
+
+
+# --- pictures, where nothing draws plotly -----------------------------------------------------
+
+PLOTLY = "application/vnd.plotly.v1+json"
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_notebook(monkeypatch):
+    """The renderer that plotly takes where it finds a kernel."""
+    import plotly.io as pio
+
+    monkeypatch.setattr(pio.renderers, "default", "plotly_mimetype")
+
+
+def drawing(figure):
+    """The picture of a figure, as an element."""
+    html = figure._repr_mimebundle_()["text/html"]
+    found = re.fullmatch(
+        r'<img alt="[^"<>]*" style="[^"<>]*" src="data:([^"]*);base64,(.*)">', html
+    )
+    assert found[1] == "image/svg+xml"
+    return ET.fromstring(b64decode(found[2]))
+
+
+def texts(element):
+    return [each.text for each in element.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("name", [*CHARTS, "cost"])
+async def test_a_chart_is_a_picture_beside_the_figure(store, name):
+    for source in (store, InMemoryEventStore()):
+        figure = getattr(charts, name)(source, *([PRICES] if name == "cost" else []))
+        bundle = figure._repr_mimebundle_()
+        assert set(bundle) == {PLOTLY, "text/html", "text/plain"}
+        assert bundle["text/plain"] == figure.layout.title.text
+        assert figure.layout.title.text in texts(drawing(figure))
+
+
+async def test_a_picture_has_the_bars_of_the_figure_to_scale(store):
+    element = drawing(charts.outcomes(store))
+    bars = [
+        (each.get("fill"), float(each.get("width")))
+        for each in element.iter("{http://www.w3.org/2000/svg}rect")
+        if not each.get("rx")
+    ]
+    assert [colour for colour, _ in bars] == ["#009e73", "#d55e00"]
+    assert bars[0][1] == pytest.approx(2 * bars[1][1], rel=1e-3)
+    assert {"paid", "<b>free</b>", "completed", "failed", "0", "1", "2", "runs"} <= {
+        *texts(element)
+    }
+
+
+async def test_a_picture_of_many_runs_has_their_median_and_band():
+    store = InMemoryEventStore()
+    for _ in range(8):
+        await record(store, [part for _ in range(24) for part in (stall(0.1), "word ")])
+    drawn = list(drawing(charts.token_rate(store)).iter("{http://www.w3.org/2000/svg}path"))
+    assert [each.get("fill") for each in drawn if each.get("fill")] == [
+        "rgba(0,114,178,0.2)",
+        "none",
+    ]
+
+
+async def test_a_title_that_was_changed_is_the_one_of_the_picture(store):
+    figure = charts.outcomes(store).update_layout(title_text="Mine & <yours>")
+    assert "Mine & <yours>" in texts(drawing(figure))
+    assert "<yours>" not in figure._repr_mimebundle_()["text/html"]
+
+
+async def test_a_figure_with_what_is_not_drawn_has_no_picture(store):
+    for change in (
+        lambda figure: figure.add_shape(type="line", x0=0, x1=1, y0=0, y1=1),
+        lambda figure: figure.update_xaxes(type="log"),
+        lambda figure: figure.add_scatter(x=[1], y=["paid"]),
+        lambda figure: figure.add_pie(values=[1]),
+        lambda figure: figure.update_traces(marker_color=["red", "blue"]),
+    ):
+        figure = change(charts.outcomes(store))
+        assert set(figure._repr_mimebundle_()) == {PLOTLY, "text/plain"}
+
+
+async def test_a_renderer_that_was_chosen_is_left_alone(store, monkeypatch):
+    import plotly.io as pio
+
+    monkeypatch.setattr(pio.renderers, "default", "notebook_connected")
+    assert "<script" in charts.outcomes(store)._repr_mimebundle_()["text/html"]
+
+
+async def test_a_chart_is_a_figure_also_after_a_copy(store):
+    from plotly.graph_objects import Figure
+
+    figure = charts.outcomes(store)
+    for again in (pickle.loads(pickle.dumps(figure)), copy.deepcopy(figure), Figure(figure)):
+        assert isinstance(again, Figure)
+        assert again.to_dict() == figure.to_dict()
+    assert "text/html" in copy.deepcopy(figure)._repr_mimebundle_()
+
+
+async def test_a_notebook_that_is_shared_as_a_page_shows_its_charts(store):
+    """As nbconvert makes it: the figure as an image, and no script of plotly."""
+    nbformat, nbconvert = pytest.importorskip("nbformat"), pytest.importorskip("nbconvert")
+    bundle = charts.outcomes(store)._repr_mimebundle_()
+    cell = nbformat.v4.new_code_cell("l0.charts.outcomes(store)")
+    cell.outputs = [nbformat.v4.new_output("display_data", bundle)]
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    assert re.search('src="([^"]+)"', bundle["text/html"])[1] in page
+    assert "plotly" not in page.casefold()
 
 
 async def test_a_chart_survives_an_export(store):

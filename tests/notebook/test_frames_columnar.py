@@ -2,19 +2,27 @@
 
 import sqlite3
 from datetime import timedelta
+from json import dumps
+from random import Random
 
 import pytest
 from notebook_runs import TROUBLE, told
 from pandas.testing import assert_frame_equal  # noqa: TID253  frames are what is tested
 
-from l0.events import SQLiteEventStore, catalog
+from l0 import CheckIntervals
+from l0.events import SQLiteEventStore, Usage, catalog
 from l0.guardrails import custom_pattern_rule
-from l0.notebook import _columnar, frames
-from l0.testing import VirtualClock, fail, stall, tool
+from l0.notebook import _columnar, _columnar_frames, frames
+from l0.testing import VirtualClock, end, fail, stall, tool
 
 pytest.importorskip("pyarrow", reason="columns are read by pyarrow")
 
 RULE = custom_pattern_rule("TODO", "left-over TODO", "warning", name="no_todo")
+EVENTS = (
+    *("STREAM_INIT", "TOKENS", "TOKENS", "RESTART", "RETRY_ATTEMPT", "STREAM_READY", "ERROR"),
+    *("STREAM_FINISHED", "USAGE", "FINALIZATION_END", "GUARDRAIL_RULE_RESULT"),
+    *("RESUME_START", "ABORT_COMPLETED"),
+)
 STORIES = [
     TROUBLE,
     [["Hel", fail(401)]],
@@ -33,23 +41,78 @@ async def store(tmp_path):
         await told(
             *attempts, clock=clock, meta=meta, guardrails=[RULE], drift=True, event_store=made
         )
+    await told(
+        ["One two ", "three ", "TODO ", fail(ConnectionResetError())],
+        ["four", end(usage=Usage(input_tokens=7))],
+        continuation=True,
+        check_intervals=CheckIntervals(1, 1, 1),
+        guardrails=[RULE],
+        event_store=made,
+    )
     yield made
     await made.close()
 
 
-def both(monkeypatch, source, **arguments):
+def write(path, runs):
+    """A store with just these events: `[(type, payload), …]` a run."""
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "INSERT INTO records VALUES (?,?,?,?,?,?,'','')",
+            [
+                (f"run-{at:03}", seq, 1.7e12 + at * 997 + seq * 1.003, type_, dumps(data), "{}")
+                for at, run in enumerate(runs)
+                for seq, (type_, data) in enumerate(run)
+            ],
+        )
+        connection.executemany(
+            "INSERT INTO streams VALUES (?,?,0,0,0,NULL)",
+            [(f"run-{at:03}", len(run)) for at, run in enumerate(runs)],
+        )
+
+
+def anything(random):
+    """A run whose events come in an order that no run has."""
+    told, standing = [("SESSION_START", {"options": {}})], 0
+    for _ in range(random.randrange(20)):
+        kind = random.choice(EVENTS)
+        data = {
+            "STREAM_INIT": {"attempt": 1, "fallback_index": 0},
+            "TOKENS": {
+                "start": standing,
+                "texts": random.choices(["a", "\u00e9 ", "\U0001f600"], k=random.randrange(4)),
+            },
+            "RESTART": {"kept_tokens": random.randint(0, standing), "kept_chars": 2},
+            "RETRY_ATTEMPT": {"delay_ms": random.random() * 1000},
+            "STREAM_READY": {"connect_ms": random.random() * 1000},
+            "STREAM_FINISHED": {"model": random.choice([None, "m"]), "finish_reason": "stop"},
+            "USAGE": {"input_tokens": random.choice([None, 5]), "output_tokens": 2},
+            "ERROR": {"error": "e", "status": random.choice([None, 503]), "category": "network"},
+            "FINALIZATION_END": {"passed": random.choice([True, False, None])},
+            "GUARDRAIL_RULE_RESULT": {"violations": [{"rule": "r", "message": "m"}] * 2},
+        }.get(kind, {})
+        if kind == "TOKENS":
+            data["offsets_us"] = [7 * at for at, _ in enumerate(data["texts"])]
+            standing += len(data["texts"])
+        elif kind == "RESTART":
+            standing = data["kept_tokens"]
+        told.append((kind, data))
+    return told
+
+
+def both(monkeypatch, source, name="events", **arguments):
     """The frame by columns, and the frame row by row."""
     monkeypatch.setattr(_columnar, "LEAST", 0)
     monkeypatch.setattr(_columnar, "_PART", 40)  # several parts, on several threads
     asked = []
-    read = _columnar.read_events
+    read = getattr(_columnar_frames, f"read_{name}")
     monkeypatch.setattr(
-        "l0.notebook._frames.read_events", lambda *given: asked.append(read(*given)) or asked[-1]
+        f"l0.notebook._frames.read_{name}", lambda *given: asked.append(read(*given)) or asked[-1]
     )
-    quick = frames.events(source, **arguments)
+    make = getattr(frames, name)
+    quick = make(source, **arguments)
     assert asked[-1] is quick, "the frame was not read by columns"
-    monkeypatch.setattr("l0.notebook._frames.read_events", lambda *_: None)
-    return quick, frames.events(source, **arguments)
+    monkeypatch.setattr(f"l0.notebook._frames.read_{name}", lambda *_: None)
+    return quick, make(source, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +130,62 @@ def both(monkeypatch, source, **arguments):
     ids=str,
 )
 async def test_columns_and_rows_give_the_same_frame(store, monkeypatch, arguments):
-    assert_frame_equal(*both(monkeypatch, store, **arguments))
+    assert_frame_equal(*both(monkeypatch, store, **arguments), check_exact=True)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"model": "model-1"}, {"model": "nobody"}], ids=str)
+@pytest.mark.parametrize("name", ["attempts", "tokens", "violations"])
+async def test_the_other_frames_are_the_same_too(store, monkeypatch, name, arguments):
+    quick, slow = both(monkeypatch, store, name, **arguments)
+    assert_frame_equal(quick, slow, check_exact=True)
+    assert len(quick) > 0 or arguments == {"model": "nobody"}
+
+
+@pytest.mark.parametrize("name", ["attempts", "tokens", "violations"])
+async def test_events_in_any_order_give_the_same_frames(tmp_path, monkeypatch, name):
+    made = SQLiteEventStore(tmp_path / "any.db")
+    random = Random(5)
+    write(made.path, [anything(random) for _ in range(300)])
+    quick, slow = both(monkeypatch, made, name)
+    assert_frame_equal(quick, slow, check_exact=True)
+    assert len(quick) > 200
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        {"start": 0, "texts": ["a", "b"], "offsets_us": [0]},
+        {"start": 0, "texts": ["a"], "offsets_us": None},
+        {"start": 0, "texts": ["a"], "offsets_us": [0.5]},
+    ],
+    ids=["times are missing", "no times", "half microseconds"],
+)
+async def test_tokens_that_are_no_tokens_are_left_to_the_rows(tmp_path, monkeypatch, tokens):
+    made = SQLiteEventStore(tmp_path / "odd.db")
+    write(made.path, [[("STREAM_INIT", {}), ("TOKENS", tokens)]])
+    monkeypatch.setattr(_columnar, "LEAST", 0)
+    assert _columnar_frames.read_tokens(made, lambda _: True) is None
+    await made.close()
+
+
+async def test_a_restart_that_keeps_more_than_there_was_is_left_to_the_rows(tmp_path, monkeypatch):
+    made = SQLiteEventStore(tmp_path / "odd.db")
+    tokens = ("TOKENS", {"start": 0, "texts": ["a"], "offsets_us": [0]})
+    restart = ("RESTART", {"kept_tokens": 2, "kept_chars": 2})
+    write(made.path, [[tokens, restart, tokens]])
+    monkeypatch.setattr(_columnar, "LEAST", 0)
+    assert _columnar_frames.read_tokens(made, lambda _: True) is None
+    assert list(frames.tokens(made)["index"]) == [0, 1]
+    await made.close()
+
+
+async def test_events_that_are_missing_leave_gaps_in_the_numbers(store, monkeypatch):
+    await store.flush()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("DELETE FROM records WHERE type = 'STREAM_READY'")
+    quick, slow = both(monkeypatch, store)
+    assert_frame_equal(quick, slow, check_exact=True)
 
 
 async def test_a_path_is_read_the_same_way(store, monkeypatch):
@@ -105,9 +223,10 @@ async def test_fields_that_are_not_what_the_catalog_says_are_read_row_by_row(sto
             "WHERE type = 'SESSION_SUMMARY'"
         )
     monkeypatch.setattr(_columnar, "LEAST", 0)
-    assert _columnar.read_events(store, frozenset({"SESSION_SUMMARY"}), lambda _: True) is None
+    wanted = frozenset({"SESSION_SUMMARY"})
+    assert _columnar_frames.read_events(store, wanted, lambda _: True) is None
 
 
 async def test_small_stores_and_other_stores_are_read_row_by_row(store):
-    assert _columnar.read_events(store, None, lambda _: True) is None
-    assert _columnar.read_events(object(), None, lambda _: True) is None
+    assert _columnar_frames.read_events(store, None, lambda _: True) is None
+    assert _columnar_frames.read_events(object(), None, lambda _: True) is None

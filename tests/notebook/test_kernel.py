@@ -7,11 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-pytestmark = pytest.mark.kernel
+# One kernel serves all of them, on one worker.
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("kernel")]
 
 KEY = "sk-kernel-0123456789abcdefABCDEF"
 SOON = 0.3
 """Seconds within which a provider's connection is closed after Stop or an interrupt."""
+PATIENCE = 120.0
+"""Seconds a condition may take on a busy machine; far more than any does."""
 
 
 class Ran:
@@ -56,7 +59,7 @@ class Kernel:
         self.manager.start_kernel(env=env, stdout=self.log, stderr=self.log)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=PATIENCE)
         self.seen, self.sent = [], {}
 
     def close(self):
@@ -76,7 +79,7 @@ class Kernel:
         return self.wait(self.send(code, person=person), during)
 
     def wait(self, ran, during=None):
-        limit = time.monotonic() + 40
+        limit = time.monotonic() + PATIENCE
         while ran.reply is None or not ran.idle:
             assert time.monotonic() < limit, "the cell did not end"
             self._read()
@@ -147,9 +150,26 @@ def kernel(tmp_path_factory):
         kernel.close()
 
 
+def best(measure):
+    """Seconds until the connection was closed and until the cell had its reply: of three tries at
+    most the first that is soon, else the quickest.
+
+    A busy neighbour on the machine slows one try down, a fault of the product all of them.
+    """
+    tries = []
+    while len(tries) < 3 and not (tries and are_soon(tries[-1])):
+        tries.append(measure())
+    return min(tries)
+
+
+def are_soon(times):
+    closed, replied = times
+    return closed < SOON and replied < 2 * SOON
+
+
 def closed_after(kernel, moment):
     """Seconds from a moment to the end of the last request; its client must have left early."""
-    kernel.run("sim.server().wait_closed_connections(2)")
+    kernel.run("sim.server().wait_closed_connections(20)")
     left, closed = kernel.ask(
         "(sim.server().requests[-1].client_left, sim.server().requests[-1].closed_at)"
     )
@@ -179,31 +199,35 @@ def test_a_cell_streams_live_and_its_handle_has_what_was_shown(kernel):
 
 @pytest.mark.parametrize("cell", [SLOW, SILENT], ids=["streaming", "silent"])
 def test_stop_closes_the_connection_at_once_and_the_next_cell_runs(kernel, cell):
-    stop = kernel.when_streaming(kernel.press_stop)
-    first, second = kernel.send(cell), kernel.send("after = 'ran'")
-    kernel.wait(first, stop)
-    kernel.wait(second)
-    assert (first.status, second.status) == ("ok", "ok")
-    assert first.of("error") == []
-    assert kernel.ask(TELL) == ("aborted", "stop", True)
-    assert closed_after(kernel, stop.state.at) < SOON
-    assert first.replied - stop.state.at < 2 * SOON
+    def measure():
+        stop = kernel.when_streaming(kernel.press_stop)
+        first, second = kernel.send(cell), kernel.send("after = 'ran'")
+        kernel.wait(first, stop)
+        kernel.wait(second)
+        assert (first.status, second.status) == ("ok", "ok")
+        assert first.of("error") == []
+        assert kernel.ask(TELL) == ("aborted", "stop", True)
+        return closed_after(kernel, stop.state.at), first.replied - stop.state.at
+
+    assert are_soon(best(measure))
 
 
 @pytest.mark.parametrize("cell", [SLOW, SILENT], ids=["streaming", "silent"])
 def test_an_interrupt_ends_the_cell_with_one_line_and_the_queue(kernel, cell):
-    interrupt = kernel.when_streaming(lambda _: kernel.manager.interrupt_kernel())
-    first, second = kernel.send(cell), kernel.send("after = 'not reached'")
-    kernel.wait(first, interrupt)
-    kernel.wait(second)
-    assert (first.status, second.status) == ("error", "aborted")
-    (error,) = first.of("error")
-    assert error["ename"] == "RunInterrupted"
-    assert len(error["traceback"]) == 1
-    assert error["traceback"][0].startswith("Interrupted: the run was aborted after ")
-    assert kernel.ask(TELL) == ("aborted", "interrupt", True)
-    assert closed_after(kernel, interrupt.state.at) < SOON
-    assert first.replied - interrupt.state.at < 2 * SOON
+    def measure():
+        interrupt = kernel.when_streaming(lambda _: kernel.manager.interrupt_kernel())
+        first, second = kernel.send(cell), kernel.send("after = 'not reached'")
+        kernel.wait(first, interrupt)
+        kernel.wait(second)
+        assert (first.status, second.status) == ("error", "aborted")
+        (error,) = first.of("error")
+        assert error["ename"] == "RunInterrupted"
+        assert len(error["traceback"]) == 1
+        assert error["traceback"][0].startswith("Interrupted: the run was aborted after ")
+        assert kernel.ask(TELL) == ("aborted", "interrupt", True)
+        return closed_after(kernel, interrupt.state.at), first.replied - interrupt.state.at
+
+    assert are_soon(best(measure))
     assert kernel.run("1 + 1").status == "ok"
 
 
@@ -223,15 +247,18 @@ def test_an_interrupt_is_served_wherever_the_run_is(kernel, place):
         kernel.run("%autoawait off")
     elif place == "def-in-await-cell":
         kernel.run(PLACES["def"].removesuffix("f()"))
-    interrupt = kernel.when_streaming(lambda _: kernel.manager.interrupt_kernel())
-    try:
+
+    def measure():
+        interrupt = kernel.when_streaming(lambda _: kernel.manager.interrupt_kernel())
         ran = kernel.run(PLACES[place], during=interrupt)
+        assert [error["ename"] for error in ran.of("error")] == ["RunInterrupted"]
+        assert kernel.ask(TELL)[1:] == ("interrupt", True)
+        return closed_after(kernel, interrupt.state.at), ran.replied - interrupt.state.at
+
+    try:
+        assert are_soon(best(measure))
     finally:
         kernel.run("%autoawait on")
-    assert [error["ename"] for error in ran.of("error")] == ["RunInterrupted"]
-    assert kernel.ask(TELL)[1:] == ("interrupt", True)
-    assert closed_after(kernel, interrupt.state.at) < SOON
-    assert ran.replied - interrupt.state.at < 2 * SOON
     assert kernel.run("1 + 1").status == "ok"
 
 
@@ -247,7 +274,7 @@ def test_stop_in_a_loop_ends_one_run_and_the_next_one_begins(kernel):
 
 
 def test_a_background_run_lets_cells_run_and_is_shown_where_it_is_awaited(kernel):
-    ran = kernel.run("%%l0 sim:story -o job --bg --speed 300\nHello.")
+    ran = kernel.run("%%l0 sim:story -o job --bg --speed 120\nHello.")
     assert ran.status == "ok"
     assert kernel.ask("job.outcome") is None
     later = kernel.run("await job")
@@ -268,18 +295,21 @@ def test_background_runs_are_stopped_from_another_cell(kernel):
 
 
 def test_an_interrupt_ends_a_background_run_that_a_cell_waits_for(kernel):
-    kernel.run("%%l0 sim:long -o h --bg --speed 60\nHello.")
-    state = SimpleNamespace(at=None)
+    def measure():
+        kernel.run("%%l0 sim:long -o h --bg --speed 60\nHello.")
+        state = SimpleNamespace(at=None)
 
-    def interrupt(ran):
-        if state.at is None and time.monotonic() - ran.begun > 0.4:
-            state.at = time.monotonic()
-            kernel.manager.interrupt_kernel()
+        def interrupt(ran):
+            if state.at is None and time.monotonic() - ran.begun > 0.4:
+                state.at = time.monotonic()
+                kernel.manager.interrupt_kernel()
 
-    ran = kernel.run("await h", during=interrupt)
-    assert [error["ename"] for error in ran.of("error")] == ["RunInterrupted"]
-    assert ran.replied - state.at < 2 * SOON
-    assert kernel.ask(TELL)[1] == "interrupt"
+        ran = kernel.run("await h", during=interrupt)
+        assert [error["ename"] for error in ran.of("error")] == ["RunInterrupted"]
+        assert kernel.ask(TELL)[1] == "interrupt"
+        return closed_after(kernel, state.at), ran.replied - state.at
+
+    assert are_soon(best(measure))
 
 
 def test_an_interrupt_of_another_cell_leaves_a_background_run_alone(kernel):

@@ -10,7 +10,7 @@ from traitlets import TraitError
 
 import l0
 from l0.guardrails import Guardrails
-from l0.models import _sim
+from l0.models import _request, _sim
 from l0.notebook import Handle, _values, load
 
 pytest_plugins = ["notebook_shell"]
@@ -143,6 +143,21 @@ def test_the_speed_of_sim_models_suits_who_looks(cells, monkeypatch):
     cells("%%l0 sim:story --speed 9000\nHello.")
     cells("%%l0 sim:story --speed max\nHello.")
     assert speeds == [None, 5000, 9000, None]
+
+
+@pytest.mark.sdk
+def test_the_transport_is_chosen_for_all_cells(cells, monkeypatch):
+    opened = []
+    real = _request.fast
+    monkeypatch.setattr(_request, "fast", lambda resource: opened.append(1) or real(resource))
+    whole = cells("%%l0 sim:story\nHello.").text
+    assert opened == []
+    cells("%config L0Magics.transport = 'fast'")
+    assert cells("%%l0 sim:story --chaos drop@20\nHello.").text == whole
+    assert opened == [1, 1]
+    cells("%config L0Magics.transport = 'sdk'")
+    cells("%%l0 sim:story\nHello.")
+    assert opened == [1, 1]
 
 
 # --- where a cell can't await ---------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notebook_runs import Tags
 
+from l0.notebook import _code
+from l0.notebook._code import LANGUAGES, highlight
 from l0.notebook._markdown import HUGE, code_block, plain, render
 
 CORPUS = json.loads(
@@ -18,8 +21,10 @@ CORPUS = json.loads(
 )
 ALLOWED = {
     *("a", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6"),
-    *("hr", "li", "ol", "p", "pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("hr", "li", "ol", "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead"),
+    *("tr", "ul"),
 }
+INK = re.compile(r"color:#[0-9a-f]{6};color:var\(--l0-t\w\)(;font-style:italic)?")
 
 
 def checked(source):
@@ -31,6 +36,8 @@ def checked(source):
             assert name in {"style", "href", "rel", "target", "start"}, (source, name)
             if name == "start":
                 assert value.isdigit()
+            if tag == "span":
+                assert INK.fullmatch(value), (source, value)
             if name == "style":
                 assert "url" not in value
                 assert "expression" not in value
@@ -43,8 +50,9 @@ def checked(source):
 
 
 def bare(source):
-    """The HTML without its styles."""
-    return re.sub(r' (style|target|rel)="[^"]*"', "", checked(source))
+    """The HTML without its styles, and without the spans that have nothing else."""
+    told = re.sub(r' (style|target|rel)="[^"]*"', "", checked(source))
+    return re.sub(r"</?span>", "", told)
 
 
 def test_the_corpus_has_at_least_sixty_payloads():
@@ -67,6 +75,74 @@ def test_other_formats_show_payloads_as_they_are(payload):
     for html in (plain(payload), code_block(payload)):
         assert Tags(html).text == payload
         assert len(Tags(html).found) == 1
+
+
+# --- code in colours ---
+
+NAMES = sorted(set(LANGUAGES.values()))
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_code_of_every_language_shows_payloads_as_they_are(language):
+    for payload in (*CORPUS, "\n".join(CORPUS), *(f'"{payload}' for payload in CORPUS)):
+        html = code_block(payload, language)
+        assert Tags(html).text == language + payload
+        for tag, attributes in Tags(html).found:
+            assert tag in {"div", "pre", "span"}
+            assert tag != "span" or INK.fullmatch(attributes["style"])
+            assert set(attributes) == {"style"}
+
+
+@given(st.sampled_from(NAMES), st.text())
+def test_colours_change_no_character_of_code(language, text):
+    html = highlight(text, language)
+    assert html is None or Tags(html).text == text
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "kinds"),
+    [
+        ("python", "def f(x): # a", [("k", "def"), ("f", "f"), ("c", "# a")]),
+        ("Py", "x = 'a'\n", [("o", "="), ("s", "&#x27;a&#x27;")]),
+        ("python", 'f"{a}b"', [("s", "f&quot;"), ("s", "b&quot;")]),
+        ("json", '{"a": -1}', [("a", "&quot;a&quot;"), ("n", "-1")]),
+        ("bash", "echo $A # b", [("f", "$A"), ("c", "# b")]),
+        ("ts", "let a: string", [("k", "let"), ("k", "string")]),
+        ("js", "class A {}", [("k", "class"), ("f", "A")]),
+        ("sql", "select 1", [("k", "select"), ("n", "1")]),
+        ("html", '<a b="c">', [("f", "a"), ("a", "b"), ("s", "&quot;c&quot;")]),
+        ("css", "a { top: 1px }", [("a", "top"), ("n", "1px")]),
+        ("yaml", "a: 'b'", [("a", "a"), ("s", "&#x27;b&#x27;")]),
+        ("diff", "+a\n-b", [("n", "+a"), ("s", "-b")]),
+    ],
+)
+def test_a_piece_of_code_has_the_colour_of_its_kind(language, code, kinds):
+    html = highlight(code, language)
+    assert re.findall(r"--l0-t(\w)\)[^>]*>([^<]*)<", html) == kinds
+
+
+def test_what_is_not_known_or_too_much_stays_plain():
+    assert highlight("x = 1", "brainfuck") is None
+    assert highlight("x = 1\n" * 20_000, "python") is None
+    assert highlight("x = " + "1" * 3000, "python") is None, "a line that a machine made"
+    assert highlight("\r\nx", "python") is None, "the lexer would take a character away"
+    assert "<span" not in code_block("x = 1", "brainfuck")
+
+
+def test_only_so_much_code_of_one_answer_gets_colours():
+    block = "```py\n" + "x = 1\n" * 6000 + "```\n\n"
+    html = render(block * 3)
+    assert html.count("--l0-tk:") == 1, "of three blocks of 36,000 characters the first one"
+    assert render("```py\nx = 1\n```").count("--l0-tk:") == 1, "the next answer has its own"
+
+
+def test_without_pygments_code_is_plain(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygments.lexers", None)
+    _code._lexer.cache_clear()
+    try:
+        assert highlight("x = 1", "python") is None
+    finally:
+        _code._lexer.cache_clear()
 
 
 MARKUP = st.text(st.sampled_from(list("*_`~[]()!<>|-#\\$ \n\thttps:/.ab1\"'&\ud83d🎉\u202e")))

@@ -7,11 +7,11 @@ import re
 import nbformat
 import pytest
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("papermill")]
 
 CELLS = (
     "%load_ext l0",
-    "%%l0 sim:story --chaos drop@40,stall@80 --timeout 5,0.3 --no-resume -o story\nTell me",
+    "%%l0 sim:story --chaos drop@40,stall@80 --timeout 30,1 --no-resume -o story\nTell me",
     'speed = "slow"',
     "%%l0 sim:markdown --bg -o later\nTell me",
     "await later",
@@ -20,12 +20,8 @@ CELLS = (
 )
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    """A notebook on the disk, and kernels that record nowhere and find no person's profile."""
-    monkeypatch.setenv("L0_STORE", "none")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+def written(path):
+    """A notebook on the disk."""
     v4 = nbformat.v4
     cells = [v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(CELLS)]
     cells[2].metadata["tags"] = ["parameters"]
@@ -36,7 +32,6 @@ def book(tmp_path, monkeypatch):
             "language_info": {"name": "python"},
         },
     )
-    path = tmp_path / "book.ipynb"
     nbformat.write(made, path)
     return path
 
@@ -45,7 +40,7 @@ def by_nbclient(path):
     from nbclient import NotebookClient
 
     made = nbformat.read(path, as_version=4)
-    asyncio.run(NotebookClient(made, timeout=60).async_execute())
+    asyncio.run(NotebookClient(made, timeout=300).async_execute())
     return made
 
 
@@ -59,6 +54,21 @@ def by_papermill(path):
     )
 
 
+@pytest.fixture(scope="module", params=[by_nbclient, by_papermill])
+def twice(request, tmp_path_factory):
+    """A program, and what its kernels made of the notebook, which they executed twice.
+
+    They record nowhere and find no person's profile.
+    """
+    home = tmp_path_factory.mktemp("book")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("L0_STORE", "none")
+        patch.setenv("IPYTHONDIR", str(home / "ipython"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
+        book = written(home / "book.ipynb")
+        yield request.param, [request.param(book) for _ in range(2)]
+
+
 def outputs(made):
     return {cell.source: cell.outputs for cell in made.cells if cell.cell_type == "code"}
 
@@ -69,10 +79,9 @@ def is_static(output):
     return not re.search(r"<(script|style|img|iframe)|\b(on\w+|src)=", output["data"]["text/html"])
 
 
-@pytest.mark.parametrize("execute", [by_nbclient, by_papermill])
-def test_each_run_is_one_static_output(book, execute):
+def test_each_run_is_one_static_output(twice):
     """With what went wrong in it, and without a widget."""
-    made = execute(book)
+    execute, (made, _) = twice
     found = outputs(made)
     (told,) = found[CELLS[1]]
     assert is_static(told)
@@ -89,8 +98,7 @@ def test_each_run_is_one_static_output(book, execute):
     assert "widgets" not in made.metadata, "nothing is left that would have to be drawn"
 
 
-@pytest.mark.parametrize("execute", [by_nbclient, by_papermill])
-def test_two_executions_give_the_same_bytes(book, execute):
+def test_two_executions_give_the_same_bytes(twice):
     """Strict nbval, and a diff of a committed notebook, rest on it."""
-    first, second = (outputs(execute(book)) for _ in range(2))
+    first, second = map(outputs, twice[1])
     assert json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)

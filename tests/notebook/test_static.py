@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from notebook_runs import TROUBLE, Tags, told
 
 import l0
-from l0.events import EventBus, TokensPayload
+from l0.events import EventBus, TokensPayload, Usage
 from l0.guardrails import custom_pattern_rule
 from l0.notebook._static import mimebundle
 from l0.notebook._story import Story
-from l0.testing import VirtualClock, fail, stall, tool
+from l0.notebook._usage import set_prices, usage
+from l0.testing import VirtualClock, end, fail, stall, tool
 
 CORPUS = json.loads(
     (Path(__file__).parents[2] / "js" / "test" / "xss.json").read_text(encoding="utf-8")
@@ -41,6 +42,11 @@ KEPT = {
     *("justify-content", "justify-items", "justify-self", "order"),
 }
 """What JupyterLab's sanitizer leaves."""
+EXTRA = re.compile(
+    r"--l0-t\w:color-mix\(in oklab,var\(--jp-mirror-editor-\w+-color,#\w{6}\) \d+%,currentColor\)"
+    r"|color:var\(--l0-t\w\)|content-visibility:auto|contain-intrinsic-size:auto \d+em"
+)
+"""What it takes away from a notebook that is not trusted, and that is not missed there."""
 
 
 def html_of(story, **options):
@@ -53,6 +59,8 @@ def html_of(story, **options):
         assert attributes.get("class") in {None, "tex2jax_ignore mathjax_ignore"}
         for rule in filter(None, (attributes.get("style") or "").split(";")):
             name, _, value = rule.partition(":")
+            if EXTRA.fullmatch(rule):
+                continue
             assert name in KEPT, rule
             assert "url" not in value
             assert "var(" not in value
@@ -255,3 +263,87 @@ async def test_a_bundle_comes_from_a_stream_a_handle_or_a_recording():
     assert mimebundle(store, timeless=True) == live
     handle = Handle(stream, format="text")
     assert mimebundle(handle, timeless=True)["text/plain"] == live["text/plain"]
+
+
+# --- code, usage, long answers --------------------------------------------------------------
+
+
+async def test_code_keeps_colours_where_a_page_takes_variables_away():
+    story, _ = await told(["```python\n", "def f(): # no\n", "```"])
+    html = html_of(story)
+    spans = re.findall(r'<span style="([^"]*)">(def|f|# no)</span>', html)
+    assert [said for _, said in spans] == ["def", "f", "# no"]
+    for style, _ in spans:
+        plain, themed, *_ = style.split(";")
+        assert re.fullmatch(r"color:#[0-9a-f]{6}", plain), "first what is kept everywhere"
+        kind = re.fullmatch(r"color:var\((--l0-t\w)\)", themed)[1]
+        assert f"{kind}:color-mix(" in html
+
+
+@pytest.fixture
+def prices():
+    set_prices({"gpt-x": (2, 8)})
+    yield
+    set_prices(None)
+
+
+WHOLE = ["Hello", end(usage=Usage(input_tokens=1000, output_tokens=500))]
+
+
+async def test_the_last_line_says_what_was_used(prices):
+    story, _ = await told(WHOLE, model="openai:gpt-x")
+    line = "1,000 tokens in, 500 out · cost 0.006"
+    assert f">{line}</div></div>" in html_of(story)
+    assert f"\n  {line}\n\nHello" in mimebundle(story)["text/plain"]
+
+
+async def test_tokens_of_failed_attempts_are_said_and_estimates_are_no_counts():
+    story = Story(model="sim:story")
+    story.prices = {"sim:story": (2, 8)}
+    async with l0.model("sim:story", chaos="drop@30") as ask:
+        stream = l0.run(lambda: ask("Hi"), retry=l0.Retry(base_delay=0))
+        story.follow(stream)
+        await stream.read()
+    said = re.search(r"\n  (.* tokens in.*)\n", mimebundle(story)["text/plain"])[1]
+    told = re.fullmatch(
+        r"about \d+ tokens in, (\d+) out · about (\d+) of them in failed attempts · "
+        r"cost about 0\.00\d+",
+        said,
+    )
+    assert told, said
+    assert int(told[1]) == stream.usage.output_tokens
+    assert 30 <= int(told[2]) < 60
+
+
+async def test_a_model_without_a_price_has_no_cost(prices):
+    story, _ = await told(WHOLE, model="gpt-y")
+    assert usage(story) == "1,000 tokens in, 500 out"
+    story.prices = {"gpt-y": (1, 1)}
+    assert usage(story) == "1,000 tokens in, 500 out · cost 0.0015"
+
+
+async def test_a_run_that_goes_on_or_is_seen_from_its_middle_says_what_is_known():
+    story, stream = await told(WHOLE)
+    assert usage(Story(live=True)) == ""
+    assert usage(Story.of_stream(stream)) == "1,000 tokens in, 500 out"
+
+
+def test_prices_that_make_no_sense_are_named():
+    with pytest.raises(ValueError, match="gpt-x"):
+        set_prices({"gpt-x": (-1, 8)})
+    assert usage(Story()) == ""
+
+
+async def test_a_long_answer_is_laid_out_in_parts_that_lose_nothing():
+    text = "".join(f"# Part {n}\n\n{'word ' * 300}\n\n- item {n}\n\nlast\n\n" for n in range(60))
+    for format in ("markdown", "text"):
+        story, _ = await told([text], story=Story(format=format), guardrails=[])
+        html = html_of(story)
+        assert html.count("content-visibility:auto") > 5
+        short, _ = await told([text[:2000]], story=Story(format=format), guardrails=[])
+        assert "content-visibility" not in html_of(short)
+        assert re.sub(r"[\s#-]", "", text) in re.sub(r"[\s#-]", "", Tags(html).text)
+    story.format = "markdown"
+    parts = re.findall(r'auto \d+em"><(\w+) style="margin:([^;"]*)', html_of(story))
+    assert len(parts) > 5
+    assert all(name == "p" and margin.startswith("0 0") for name, margin in parts[1:])

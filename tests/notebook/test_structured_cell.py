@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
+import pydantic  # noqa: TID253  schemas are what is tested
 import pytest
 from notebook_runs import Tags, told
 
@@ -33,7 +34,17 @@ class Keeper(TypedDict):
 
 @dataclasses.dataclass
 class Never:
-    nothing_like_it: int
+    nothing_like_it: Annotated[str, pydantic.Field(pattern=r"^\d{40}$")]  # nor can it be made up
+
+
+class Person(pydantic.BaseModel):
+    name: str
+    age: int = pydantic.Field(ge=18, le=90)
+
+
+class Crew(pydantic.BaseModel):
+    keepers: list[Person]
+    relieved: bool
 
 
 ANY = {"type": "object", "properties": {"station": {"type": "string"}}, "required": ["station"]}
@@ -110,6 +121,17 @@ def test_without_a_model_somebody_answers_who_speaks_json(cells):
     handle = cells("%%l0 --schema Log\nThe log.")
     assert handle.model == "sim:json"
     assert cells.view.notes[0].startswith("no model named, so sim:json answers, offline")
+
+
+def test_offline_data_has_the_form_that_was_asked_for(cells):
+    cells.ns["Crew"] = Crew
+    handle = cells("%%l0 --schema Crew -o a\nWho keeps the light?")
+    assert isinstance(handle.data, Crew)
+    assert handle.data.keepers
+    assert all(18 <= keeper.age <= 90 for keeper in handle.data.keepers)
+    again = cells("%%l0 --schema Crew --chaos drop@20 -o b\nWho keeps the light?")
+    assert again.data == handle.data
+    assert len(again.attempts()) == 2
 
 
 def test_data_that_is_not_valid_is_asked_for_again_with_what_was_wrong(cells):

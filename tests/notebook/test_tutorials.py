@@ -120,7 +120,7 @@ async def _nbval(path, home):
         stderr=asyncio.subprocess.STDOUT,
         env=_environment(home),
     )
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(600):
         said, _ = await process.communicate()
     return None if process.returncode == 0 else said.decode(errors="replace")[-5000:]
 
@@ -130,7 +130,7 @@ async def _execute(path, home):
     notebook = _read(path)
     client = nbclient.NotebookClient(
         notebook,
-        timeout=120,
+        timeout=300,
         kernel_name="python3",
         coalesce_streams=True,
         record_timing=False,

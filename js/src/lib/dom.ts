@@ -14,6 +14,8 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return el;
 }
 
+export const div = (classes = "", ...kids: Kid[]): HTMLDivElement => h("div", classes, ...kids);
+
 /** Set text, touching the page only when it differs. */
 export function say(el: Element, text: string): void {
   if (el.textContent !== text) el.textContent = text;
@@ -21,7 +23,7 @@ export function say(el: Element, text: string): void {
 
 /** Set an attribute, touching the page only when it differs. */
 export function attr(el: Element, name: string, value: string | number): void {
-  if (el.getAttribute(name) !== `${value}`) el.setAttribute(name, `${value}`);
+  if (el.getAttribute(name) !== `${value}`) el.setAttribute(name, value as string);
 }
 
 /** What an element is called by who can't see it. */
@@ -85,9 +87,12 @@ export function seconds(ms: number): string {
   return s < 99.95 ? `${s.toFixed(s < 1 ? 2 : 1)} s` : `${(s / 60).toFixed(1)} min`;
 }
 
+/** `12,345`. */
+export const digits = (n: number): string => n.toLocaleString("en");
+
 /** `1 token`, `2 tokens`, `12,345 tokens`. */
 export const count = (n: number, noun: string): string =>
-  `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+  `${digits(n)} ${noun}${n === 1 ? "" : "s"}`;
 
 /** `rate_limit` is a rate limit to a person. */
 export const words = (name = ""): string => name.replace(/_/g, " ");

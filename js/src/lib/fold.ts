@@ -125,8 +125,7 @@ export const more: Record<string, (s: State, p: Row[2], mark: Pen) => void> = {}
 /** Apply one event. */
 export function fold(s: State, [type, t, p]: Row): void {
   const lane = s.lanes.length - 1;
-  const bars = s.lanes[lane]?.bars ?? [];
-  const bar = bars.at(-1);
+  const bar = s.lanes[lane]?.bars.at(-1);
   let end = t;
   const why = (): string => s.causes[p.reason] ?? words(p.reason);
   const mark = (kind: string, text = sentence(kind, p)) => s.marks.push({ kind, t, lane, text });

@@ -9,6 +9,8 @@ interface Run {
   at: number;
   opens: boolean;
   closes: boolean;
+  /** Where it stands among the pieces, if it waits for its closer. */
+  place?: number;
 }
 type Piece = Node | Run;
 
@@ -53,10 +55,10 @@ export function inline(parent: Element, text: string, open: boolean, links = tru
     const before = text[at - 1] ?? " ";
     let m: RegExpExecArray | null = null;
     let piece: Piece | string | undefined;
-    if (c === "$" || c === "\\") {
+    if (c + before !== "  " && (m = take(BREAK))) piece = h("br");
+    else if (c === "$" || c === "\\") {
       if ((m = take(MATH))) piece = m[0];
       else if ((m = take(ESCAPE))) piece = m[1];
-      else if ((m = take(BREAK))) piece = h("br");
     } else if (c === "`") {
       if ((m = take(CODE))) piece = code(m[2]!.replace(/^ ([^]*\S[^]*) $/, "$1"));
       else if ((m = take(/`+/y))) {
@@ -65,8 +67,6 @@ export function inline(parent: Element, text: string, open: boolean, links = tru
         piece = believed ? code(rest) : m[0];
         if (believed) m[0] += rest;
       }
-    } else if (c === " ") {
-      if ((m = take(BREAK))) piece = h("br");
     } else if ((m = take(RUN))) {
       const after = text[at + m[0].length] ?? " ";
       const left = flanks(after, before);
@@ -129,24 +129,18 @@ function link(url: string, label: string, open = false): HTMLElement | undefined
   return a;
 }
 
-const TAGS: Record<string, ["em", "strong"] | ["del", "del"]> = {
-  "*": ["em", "strong"],
-  _: ["em", "strong"],
-  "~": ["del", "del"],
-};
-
 /** Pair openers with closers; with `end` > 0, recent openers close at the open end. */
 function emphasize(pieces: Piece[], end: number): Piece[] {
   const out: Piece[] = [];
-  const openers: Array<{ run: Run; index: number }> = [];
+  const openers: Run[] = [];
   const wrap = (which: number, size: number) => {
-    const { run, index } = openers[which]!;
-    const inside = out.splice(index + 1).map(settle);
+    const run = openers[which]!;
+    const inside = out.splice(run.place! + 1).map(settle);
     openers.length = which + 1;
-    out.push(h(TAGS[run.c]![size - 1]!, "", ...inside));
+    out.push(h(run.c === "~" ? "del" : size > 1 ? "strong" : "em", "", ...inside));
     run.n -= size;
     if (!run.n) {
-      out.splice(index, 1);
+      out.splice(run.place!, 1);
       openers.pop();
     }
   };
@@ -157,7 +151,7 @@ function emphasize(pieces: Piece[], end: number): Piece[] {
     }
     for (let j = openers.length - 1; piece.closes && piece.n && j >= 0; j--) {
       if (j < openers.length - REACH) break;
-      const { run } = openers[j]!;
+      const run = openers[j]!;
       if (run.c !== piece.c) continue;
       const size = min(2, run.n, piece.n);
       wrap(j, size);
@@ -165,13 +159,14 @@ function emphasize(pieces: Piece[], end: number): Piece[] {
       j = openers.length;
     }
     if (!piece.n) continue;
-    if (piece.opens) openers.push({ run: piece, index: out.length });
+    piece.place = out.length;
+    if (piece.opens) openers.push(piece);
     out.push(piece);
   }
   while (openers.length && end) {
     const top = openers.length - 1;
-    const { run, index } = openers[top]!;
-    if (end - run.at < TRUST && index < out.length - 1) wrap(top, min(2, run.n));
+    const run = openers[top]!;
+    if (end - run.at < TRUST && run.place! < out.length - 1) wrap(top, min(2, run.n));
     else openers.pop();
   }
   return out;

@@ -173,30 +173,36 @@ const grow =
   (source: string, lang = ""): Draw =>
   (el, open, old) => {
     const name = old ? el.firstElementChild! : el.appendChild(h("span", "lang"));
-    const body: Body = old?.body ?? text(el);
-    let known: string = old?.source ?? "";
+    const inner: Body = old?.inner ?? text(el);
+    let known: string = old?.drawn ?? "";
     say(name, lang);
-    if (!source.startsWith(known)) body.cut((known = ""), 0);
-    body.append(source.slice(known.length));
-    body.draw(open);
-    return { body, source };
+    if (!source.startsWith(known)) inner.cut((known = ""), 0);
+    inner.append(source.slice(known.length));
+    inner.draw(open);
+    return { inner, drawn: source };
   };
+
+/** Lists and quotes inside each other; what is deeper is drawn plain. */
+const DEEPEST = 20;
+let depth = 0;
 
 /** Blocks inside a block. */
 const nest =
   (lines: string[]): Draw =>
-  (el, open, old = []) =>
-    sync(el, old, parse([...lines], open), open);
+  (el, open, old) => {
+    if (depth >= DEEPEST) return grow(lines.join("\n"))(el, open, old);
+    depth++;
+    const inside = sync(el, old ?? [], parse([...lines], open), open);
+    depth--;
+    return inside;
+  };
 
 /** Whether a line ends a table or, with `paragraph`, a paragraph. */
 function ends(line: string, paragraph = false): boolean {
   const item = ITEM.exec(line);
   return (
     !line.trim() ||
-    FENCE.test(line) ||
-    HEADING.test(line) ||
-    RULE.test(line) ||
-    QUOTE.test(line) ||
+    [FENCE, HEADING, RULE, QUOTE].some((rule) => rule.test(line)) ||
     (!!item && !(paragraph && (+(item[3] ?? 1) !== 1 || item[0].length === line.length)))
   );
 }
@@ -256,7 +262,8 @@ function row(line: string, dashes: string, head = false): Block {
       const texts = cells(line);
       const aligns = cells(dashes);
       texts.forEach((text, i) => {
-        const align = /:$/.test(aligns[i] ?? "") ? (aligns[i]![0] === ":" ? "mid" : "end") : "";
+        const dash = aligns[i] ?? "";
+        const align = dash.endsWith(":") ? (dash[0] === ":" ? "mid" : "end") : "";
         const cell = h(head ? "th" : "td", align);
         inline(cell, text.replace(/\\\|/g, "|"), open && i === texts.length - 1);
         el.append(cell);

@@ -1,6 +1,6 @@
 // Plain text that grows: blocks of about 2 KB, so that the page lays out only what is in sight.
 
-import { h, min } from "./dom";
+import { div, h, min } from "./dom";
 import type { Body } from "./markdown";
 
 /** From this length on, a block ends with the line. */
@@ -28,7 +28,7 @@ export function text(root: HTMLElement): Body {
       if (!last || last.length >= (last.end.data.endsWith("\n") ? SIZE : LIMIT)) {
         const end = new Text();
         const start = last ? last.start + last.length : 0;
-        last = { el: h("div", "part", end), end, start, length: 0 };
+        last = { el: div("part", end), end, start, length: 0 };
         parts.push(last);
         root.append(last.el);
       }

@@ -1,6 +1,6 @@
 // The timeline strip: a lane per attempt, bars for what it did, marks for what befell it.
 
-import { atEnd, attr, count, floor, h, listen, max, min, role, round, say, seconds } from "./dom";
+import { atEnd, attr, count, div, floor, listen, max, min, role, round, say, seconds } from "./dom";
 import { GAP, type State } from "./fold";
 
 const SQUARE = "m-3-3h6v6h-6z";
@@ -50,8 +50,8 @@ export interface Strip {
 export function strip(read: (text: string) => void, signal: AbortSignal): Strip {
   const make = (name: string, parent: Element) =>
     parent.appendChild(document.createElementNS(SVG, name));
-  const knob = h("div", "knob");
-  const el = h("div", "strip", knob);
+  const knob = div("knob");
+  const el = div("strip", knob);
   const svg = make("svg", el);
   const labels = make("g", svg);
   const pens = PENS.map((pen) => {
@@ -73,9 +73,8 @@ export function strip(read: (text: string) => void, signal: AbortSignal): Strip 
     const item = items[index];
     picked = item ? index : -1;
     attr(pens[7]!, "d", item ? `M${item.x} ${item.lane * LANE}v${LANE}` : "");
-    attr(knob, "aria-valuenow", picked + 1);
-    attr(knob, "aria-valuemax", items.length);
-    attr(knob, "aria-valuetext", item?.text ?? "arrow keys read it");
+    const value = { now: picked + 1, max: items.length, text: item?.text ?? "arrow keys read it" };
+    for (const [name, is] of Object.entries(value)) attr(knob, `aria-value${name}`, is);
     read(item?.text ?? "");
   };
 
@@ -174,9 +173,8 @@ export function strip(read: (text: string) => void, signal: AbortSignal): Strip 
   });
   listen(knob, "blur pointerleave", signal, () => pick(-1));
   listen(knob, "pointermove pointerdown", signal, (event: PointerEvent) => {
-    const area = knob.getBoundingClientRect();
-    const px = event.clientX - area.left;
-    const lane = floor((event.clientY - area.top) / LANE);
+    const px = event.offsetX;
+    const lane = floor(event.offsetY / LANE);
     // The nearest one, or the bar one stands on.
     let best = -1;
     let near = Infinity;

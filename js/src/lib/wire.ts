@@ -29,8 +29,10 @@ export interface Meta {
   can_stop?: boolean;
   /** False: Stop never interrupts the kernel, as for a run behind somebody else's cell. */
   interrupt?: boolean;
-  /** What the run cost, ready to show, when prices are known. */
-  cost?: string;
+  /** The tokens and the cost of its requests, ready to show, once it is over. */
+  usage?: string;
+  /** It may be run once more: it costs nothing. */
+  can_again?: boolean;
   error?: { type: string; message: string; hint?: string } | null;
 }
 
@@ -78,7 +80,6 @@ export interface Wire {
   lost: boolean;
 }
 
-const TRAITS = ["rev", "content", "events", "status", "meta"];
 /** How long an answer may take before `sync` is asked again, in ms. */
 const PATIENCE = 2000;
 /** How long a run may be silent, in ms. */
@@ -118,8 +119,16 @@ export function follow(model: Model, sink: Sink, signal: AbortSignal): Wire {
     sink.load(snapshot);
   };
   const stored = () => {
-    const [q, content, events, status, meta] = TRAITS.map((name) => model.get(name));
-    if (q > have) load({ q, content, events, status, meta });
+    const get = (name: string) => model.get(name);
+    const q = get("rev");
+    if (q > have)
+      load({
+        q,
+        content: get("content"),
+        events: get("events"),
+        status: get("status"),
+        meta: get("meta"),
+      });
   };
   const hear = ({ q, ops }: { q: number; ops?: Op[] }) => {
     if (!ops) return;

@@ -348,9 +348,9 @@ def _multisets(
         at.setdefault(canonical(actual[index], trim=False), []).append(index)
     unmet, taken = [], set()
     for index, item in enumerate(expected):
-        same = at.get(canonical(item, trim=False))
-        if same:
-            taken.add(same.pop())
+        equal = at.get(canonical(item, trim=False))
+        if equal:
+            taken.add(equal.pop())
         else:
             unmet.append(index)
     free = [index for index in range(len(actual)) if index not in taken]

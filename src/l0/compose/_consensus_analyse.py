@@ -59,7 +59,6 @@ def analyse(
     preset: ConsensusPreset,
     *,
     structured: bool = False,
-    duration: float = 0.0,
 ) -> Findings:
     """Compare the outputs; `structured`: they are data even where they look like text."""
     answers = [Answer.of(each.index, each.value, each.weight) for each in outputs if each.success]
@@ -94,8 +93,8 @@ def analyse(
             max_similarity=max(pairs, default=average),
             similarity_matrix=matrix,
             strategy=preset.strategy,
-            resolution=None,
-            duration=duration,
+            resolution=None,  # this and the duration are known once it is decided
+            duration=0.0,
         ),
     )
 

@@ -91,7 +91,7 @@ def map(
         ['Hello, Ada', 'Hello, Grace']
     """
     told = _Told(
-        *(fallbacks, name, key, store, concurrency, limits, budget, prices, max_tokens),
+        *(fallbacks or (), name, key, store, concurrency, limits, budget, prices, max_tokens),
         *(parse, parse_config, max_rows, on_progress, on_event, executor),
     )
     return _prepare(items, prompt, model, told, _options(run_options))
@@ -123,8 +123,7 @@ class MapRun:
         return self._whole().__await__()
 
     async def _whole(self) -> MapResult:
-        drive = self._drive
-        generator = self.__aiter__() if self._generator is None else self._generator()
+        drive, generator = self._drive, self._live()
         if generator is None or getattr(generator, "ag_running", False):
             await drive.ended.wait()  # it was left, or another task iterates it
         elif drive.result is None:
@@ -136,13 +135,22 @@ class MapRun:
         return drive.result
 
     def __aiter__(self) -> AsyncIterator[MapRow]:
-        if self._generator is not None:
-            if self._drive.result is None:
-                raise RuntimeError("the map is in use already; await it, or iterate it, once")
+        if self._drive.result is not None:
             return self._again()
-        generator = self._drive.rows()
-        # Held by who iterates alone, so that leaving the loop ends the map.
-        self._generator = weakref.ref(generator)
+        begun = self._drive.loop is not None
+        held = self._generator() if self._generator is not None else None
+        generator = self._live()
+        if generator is None or begun or held is not None:
+            raise RuntimeError("the map is in use already; await it, or iterate it, once")
+        return generator
+
+    def _live(self) -> AsyncGenerator[MapRow, None] | None:
+        """What gives the rows, made if nobody has begun; None once it was left."""
+        generator = self._generator() if self._generator is not None else None
+        if generator is None and self._drive.loop is None:
+            generator = self._drive.rows()
+            # Held by who iterates alone, so that leaving the loop ends the map.
+            self._generator = weakref.ref(generator)
         return generator
 
     async def _again(self) -> AsyncGenerator[MapRow, None]:

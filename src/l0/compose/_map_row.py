@@ -11,6 +11,7 @@ import msgspec
 
 from l0.compose._executor import AttemptReport, Desk, RowJob, RowOutcome
 from l0.compose._map_parse import Parser
+from l0.compose._task import POSITIONAL, wants
 from l0.errors import Error, ErrorCategory, RetryableErrorType, classify, retry_after
 from l0.errors._secrets import redact_text
 from l0.events import SYSTEM_CLOCK, Clock, State, TimerHandle, Usage
@@ -41,27 +42,18 @@ def opener(model: Any) -> Callable[[Any, AttemptInfo], Any]:
             f"a model is a function of the prompt that opens a stream, such as lambda prompt: "
             f"client.chat.completions.create(..., stream=True); not {model!r}"
         )
-    if _wanted(model) >= 2:
+    wanted = wants(model)  # None: a builtin that does not say; it is given the prompt
+    if wanted == 0 and not _takes_one(model):
+        raise TypeError(f"a model is a function of the prompt; {model!r} takes no argument")
+    if wanted is not None and wanted >= 2:
         return model  # type: ignore[no-any-return]  # it takes both
     return lambda prompt, _: model(prompt)
 
 
-def _wanted(model: Callable[..., Any]) -> int:
-    """How many arguments a model wants: the prompt, and perhaps the attempt."""
-    try:
-        parameters = list(inspect.signature(model).parameters.values())
-    except (TypeError, ValueError):  # a builtin that does not say: it is given the prompt
-        return 1
-    if not any(each.kind in _POSITIONAL for each in parameters):
-        raise TypeError(f"a model is a function of the prompt; {model!r} takes no argument")
-    return sum(each.kind in _POSITIONAL[:2] and each.default is each.empty for each in parameters)
-
-
-_POSITIONAL = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.VAR_POSITIONAL,
-)
+def _takes_one(model: Callable[..., Any]) -> bool:
+    """Whether a function that needs no argument can be given one."""
+    parameters = inspect.signature(model).parameters.values()
+    return any(each.kind in (*POSITIONAL, each.VAR_POSITIONAL) for each in parameters)
 
 
 class RowWork:

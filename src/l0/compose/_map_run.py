@@ -270,7 +270,8 @@ class Drive:
 
     def stop(self, cause: str, reason: str) -> None:
         """Begin no further row; what is on goes on, unless it is an abort."""
-        if self.stopped is not None or self.gone:
+        before = None if self.stopped is None else self.stopped[0]
+        if self.gone or before == "abort" or (before is not None and cause != "abort"):
             return
         self.stopped = (cause, reason)
         self.teller.stopped(cause, reason)

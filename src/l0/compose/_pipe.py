@@ -173,9 +173,11 @@ class PipeRun:
         return self._result().__await__()
 
     async def _result(self) -> PipeResult:
-        async for _ in self:
-            pass
-        if self._came is None:  # it was left, and is being closed
+        generator = self._live()
+        if generator is not None and not getattr(generator, "ag_running", False):
+            async for _ in generator:
+                pass
+        if self._came is None:  # another task is at it, or it was left and is being closed
             self._waiters.append(asyncio.get_running_loop().create_future())
             await self._waiters[-1]
         assert self._came is not None

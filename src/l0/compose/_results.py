@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -212,7 +213,7 @@ class FileResults:
                 failure.__cause__ = error
             except BaseException as error:  # who asked for the job is told
                 failure = error
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 loop.call_soon_threadsafe(settle, result, failure)
 
         self._jobs.put(work)

@@ -42,8 +42,9 @@ class Rows:
         self._by_row = hasattr(items, "iter_rows")  # as polars calls it
         if self._frame or self._by_row:
             self.columns = list(items.columns)
-        elif isinstance(items, list | tuple) and items:
-            self.columns = list(as_row(items[0]))
+        elif isinstance(items, list | tuple):
+            first = next((row for row in map(as_row, items) if isinstance(row, Mapping)), None)
+            self.columns = None if first is None else list(first)
         elif self._series:
             self.columns = [TEXT]
         if isinstance(items, Sized):

@@ -194,10 +194,9 @@ class Children:
         for child in self.running:
             child.cancel()
         again: asyncio.CancelledError | None = None
-        while self.running:
-            self._waiting = asyncio.get_running_loop().create_future()
+        while self.running:  # the tasks themselves: several may wait for this at a time
             try:
-                await self._waiting
+                await asyncio.wait([child._task for child in self.running])
             except asyncio.CancelledError as error:  # they are awaited all the same
                 again = error
         if again is not None:
@@ -291,16 +290,17 @@ def _refusal(task: Any) -> str | None:
 
 def wants(function: Callable[..., Any]) -> int | None:
     """How many arguments a function can't do without; None if it doesn't say."""
-    if type(function) is FunctionType:  # the commonest of all: no need to build its signature
+    if type(function) is FunctionType and "__wrapped__" not in function.__dict__:
+        # the commonest of all: no need to build its signature
         return function.__code__.co_argcount - len(function.__defaults__ or ())
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # some built-in functions don't show theirs
         return None
-    return sum(p.kind in _POSITIONAL and p.default is p.empty for p in parameters)
+    return sum(p.kind in POSITIONAL and p.default is p.empty for p in parameters)
 
 
-_POSITIONAL = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+POSITIONAL = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 
 def _no_awaitable(made: Any) -> str:

@@ -95,15 +95,18 @@ def l0_with_window(
         'one two three four'
     """
     restoration = context_restoration or ContextRestorationOptions()
-    for each in (stream, *run_options.get("fallbacks", ())):
+    others = run_options.pop("fallbacks", None) or ()
+    for each in (stream, *others):
         if not callable(each):
             raise TypeError(f"a stream is a function that is called with the chunk, not {each!r}")
     context = _Context(window, index, restoration)
     if restoration.enabled and "drift_detector" not in run_options:
         run_options.setdefault("drift", True)
-    fallbacks = [context.given_to(each) for each in run_options.pop("fallbacks", ())]
     options = build_options(
-        None, stream=context.given_to(stream), fallbacks=fallbacks, **run_options
+        None,
+        stream=context.given_to(stream),
+        fallbacks=[context.given_to(each) for each in others],
+        **run_options,
     )
     if restoration.enabled:
         options = options.replace(retry=context.limited(options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from l0.events import Handler, ObservabilityEvent, catalog, payload_class
@@ -207,23 +207,35 @@ class _Combined:
         return frozenset().union(*(known_types(handler) for handler, _ in self.handlers))
 
     def __call__(self, event: ObservabilityEvent) -> Awaitable[None] | None:
-        errors: list[Exception] = []
-        waiting: list[Awaitable[Any]] = []
         listed = getattr(event.payload, "listed", True)
-        for handler, types in self.handlers:
-            if not (listed if types is None else event.type in types):
-                continue
-            try:
-                result = handler(event)
-            except Exception as error:  # one failing never stops the others; told below
-                errors.append(error)
-            else:
-                if isinstance(result, Awaitable):
-                    waiting.append(result)
-        if waiting:
-            return _all_of(waiting, errors)
-        _raise(errors)
-        return None
+        return call_each(
+            (handler, event)
+            for handler, types in self.handlers
+            if (listed if types is None else event.type in types)
+        )
+
+
+def call_each(
+    calls: Iterable[tuple[Callable[[Any], Any], Any]],
+) -> Coroutine[Any, Any, None] | None:
+    """Call each with its argument; gives what is to be awaited.
+
+    All are called, and awaited, whatever one of them does; then their failures are raised.
+    """
+    errors: list[Exception] = []
+    waiting: list[Awaitable[Any]] = []
+    for handler, argument in calls:
+        try:
+            result = handler(argument)
+        except Exception as error:  # one failing never stops the others; told below
+            errors.append(error)
+        else:
+            if isinstance(result, Awaitable):
+                waiting.append(result)
+    if waiting:
+        return _all_of(waiting, errors)
+    _raise(errors)
+    return None
 
 
 async def _all_of(waiting: list[Awaitable[Any]], errors: list[Exception]) -> None:

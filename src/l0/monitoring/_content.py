@@ -20,12 +20,14 @@ def _names(cls: type[Error]) -> set[str]:
 
 # Their own texts say nothing of the output but that there is none, or too little.
 _HARMLESS = {ZeroOutputError.__name__, IncompleteOutputError.__name__}
-# A validator's complaint quotes what it complains of, and an interceptor's may be one.
-_QUOTING = (_names(ContentError) | _names(InterceptorError)) - _HARMLESS
 
 
 def may_quote(failure: Any) -> bool:
     """Whether the text of an ERROR event's error may quote the output: findings do."""
     if failure is None or failure.error_type in _HARMLESS:
         return False
-    return failure.error_type in _QUOTING or failure.category == ErrorCategory.CONTENT.value
+    if failure.category == ErrorCategory.CONTENT.value:
+        return True
+    # A validator's complaint quotes what it complains of, and an interceptor's may be one; the
+    # caller's own kinds of them are known by now.
+    return any(failure.error_type in _names(each) for each in (ContentError, InterceptorError))

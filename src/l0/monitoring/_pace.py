@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from l0.events import (
@@ -16,7 +16,7 @@ from l0.events import (
     SessionEndPayload,
     TimerHandle,
 )
-from l0.monitoring._combine import Wrapper, known_types
+from l0.monitoring._combine import Wrapper, call_each, known_types
 
 log = logging.getLogger("l0")
 
@@ -139,15 +139,14 @@ class _Waiting(Wrapper):
         if idle and self._streams.get(stream_id) is kept:
             del self._streams[stream_id]
 
-    def _call(self, events: list[ObservabilityEvent]) -> list[Any]:
-        """Hand events to the handler; gives its results."""
-        return [self.handler(event) for event in events]
+    def _parts(self, events: list[ObservabilityEvent]) -> Iterable[Any]:
+        """What the handler is called with, one after the other."""
+        return events
 
     def _hand(self, kept: _Kept) -> Coroutine[Any, Any, None] | None:
         """Hand over what is kept; gives what is to be awaited."""
         events, kept.events = kept.events, []
-        waiting = [result for result in self._call(events) if isinstance(result, Awaitable)]
-        return _each(waiting) if waiting else None
+        return call_each((self.handler, part) for part in self._parts(events))
 
     def _end(self, stream_id: str, kept: _Kept) -> Awaitable[None] | None:
         """Nothing of a stream that has ended is kept."""
@@ -207,13 +206,8 @@ class _Batched(_Waiting):
                 return None
         return self._end(stream_id, kept) if type_ in _LAST else None
 
-    def _call(self, events: Any) -> list[Any]:
-        return [self.handler(events)]
-
-
-async def _each(waiting: list[Awaitable[Any]]) -> None:
-    for each in waiting:
-        await each
+    def _parts(self, events: list[ObservabilityEvent]) -> Iterable[Any]:
+        return [events]
 
 
 async def _after(calls: asyncio.Task[None], result: Awaitable[None] | None) -> None:

@@ -87,3 +87,11 @@ class BoardShown:
             assert self._live is not None
             bundle |= self._live.bundle
         return bundle
+
+    def _display_(self) -> Any:
+        """What marimo shows."""
+        from l0.notebook._marimo import element
+
+        widget = self.widget
+        bridges = () if self._live is None else self._live.bridges
+        return element(widget, _board_static.mimebundle(self.board)["text/html"], bridges)

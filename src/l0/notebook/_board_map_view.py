@@ -126,6 +126,14 @@ class MapView:
             bundle |= self._live.view.bundle
         return bundle
 
+    def _display_(self) -> Any:
+        """What marimo shows."""
+        from l0.notebook._marimo import element
+
+        widget = self.widget
+        bridges = () if self._live is None else self._live.view.bridges
+        return element(widget, _board_map_static.mimebundle(self.story)["text/html"], bridges)
+
 
 class Teller:
     """Tells a page how a map goes on: with its events, at most ten times a second."""

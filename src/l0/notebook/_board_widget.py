@@ -128,6 +128,11 @@ class BoardView:
         self.widget = widget_class()(self)
         self.widget.on_msg(lambda _widget, content, _buffers: self.receive(content))
 
+    @property
+    def bridges(self) -> list[Bridge]:
+        """Of every run, and of the board itself."""
+        return [*self.cards, self.bridge]
+
     def receive(self, message: Any) -> None:
         """What the page says, to whom it is meant for."""
         card = message.get("card") if isinstance(message, dict) else None
@@ -170,7 +175,7 @@ class BoardView:
         if self._finished:
             return
         self._finished = True
-        for bridge in (*self.cards, self.bridge):
+        for bridge in self.bridges:
             bridge.refresh()
         self._post.flush()
         if self.widget.comm is not None:
@@ -178,7 +183,7 @@ class BoardView:
 
     def close(self) -> None:
         """Close the widget; its views on the page disappear."""
-        for bridge in (*self.cards, self.bridge):
+        for bridge in self.bridges:
             bridge.close()
         self.widget.layout.close()
         self.widget.close()

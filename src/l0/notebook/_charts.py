@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from l0.notebook import _frames as frames
+from l0.notebook._chart import chart_class
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -46,7 +47,9 @@ _POINTS: Final = 2000
 """More points than this are not drawn one by one."""
 _LINES: Final = 7
 _BINS: Final = 60
-_TOKENS_A_BIN: Final = 6  # of fewer, the rate would jump between a few whole numbers
+_TOKENS_A_STEP: Final = 3  # of fewer, the rate would jump with each token that is late
+_MOST_TOKENS: Final = 8
+_PAUSE: Final = 8.0  # so many times the usual gap is a pause
 _ONE_BY_ONE: Final = 12
 _ROW_PX: Final = 46
 _FRAME_PX: Final = 132
@@ -90,33 +93,27 @@ def token_rate(source: Any, **filters: Any) -> Figure:
 
     tokens = _frame("tokens", frames.tokens, ("stream_id", "t"), source, filters)
     figure = _figure("Tokens a second", "seconds since the run began", "tokens a second")
-    end = float(tokens["t"].max()) if len(tokens) else 0.0
-    if not len(tokens) or end <= 0:
+    if not len(tokens):
         return _nothing(figure, "No tokens")
-    usual = float(tokens.groupby("stream_id", observed=True).size().median())
-    bins = int(min(_BINS, max(4, usual / _TOKENS_A_BIN)))
-    edges = np.linspace(0, end * (1 + 1e-9), bins + 1)
-    width = edges[1] - edges[0]
-    times = (edges[:-1] + edges[1:]) / 2
     grouped = tokens.groupby("stream_id", sort=False, observed=True)["t"]
-    rates = {str(id): np.histogram(t, edges)[0] / width for id, t in grouped}
-    for id, rate in rates.items():  # a run's line ends with its last token
-        last = int(np.flatnonzero(rate)[-1]) + 1 if rate.any() else 0
-        rates[id] = np.where(np.arange(len(rate)) < last, rate, np.nan)
+    rates = {str(id): rate for id, t in grouped if (rate := _rate(np.sort(t.to_numpy())))}
+    if not rates:
+        return _nothing(figure, "All tokens came at once")
     if len(rates) <= _LINES:
-        for at, (id, rate) in enumerate(rates.items()):
+        for at, (id, (edges, rate)) in enumerate(rates.items()):
             figure.add_scatter(
-                x=times,
-                y=rate,
+                x=edges,
+                y=np.append(rate, rate[-1]),
                 name=_short(id),
                 mode="lines",
-                line={"color": PALETTE[at], "width": 2, "shape": "hvh"},
-                hovertemplate="%{y:.3g} tokens/s at %{x:.3g} s",
+                line={"color": PALETTE[at], "width": 2, "shape": "hv"},
+                hovertemplate="%{y:.3g} tokens/s from %{x:.3g} s",
             )
         figure.update_layout(showlegend=len(rates) > 1)
         return figure
+    times = np.linspace(0, max(edges[-1] for edges, _ in rates.values()), _BINS + 1)
     with np.errstate(all="ignore"):
-        low, middle, high = _quartiles(np.array(list(rates.values())))
+        low, middle, high = _quartiles(np.array([_at(times, *each) for each in rates.values()]))
     _band(figure, times, low, middle, high)
     figure.update_layout(title_text=f"Tokens a second of {len(rates)} runs")
     return figure
@@ -314,6 +311,54 @@ def _band(figure: Figure, x: Any, low: Any, middle: Any, high: Any) -> None:
     )
 
 
+def _rate(times: Any) -> tuple[Any, Any] | None:
+    """Edges and rates of a run's tokens: some tokens to a step, however long they took, or a pause.
+
+    So a run of ten tokens shows as much as its tokens tell, and one of ten thousand no more than
+    can be seen. Before the first token the rate is none.
+    """
+    import numpy as np
+
+    first, last = float(times[0]), float(times[-1])
+    if last <= first:
+        return None
+    gaps = np.diff(times)
+    least, pause = (last - first) / _BINS, _PAUSE * float(np.median(gaps))
+    few = min(_MOST_TOKENS, max(_TOKENS_A_STEP, len(times) // 10))
+    edges, counts, since = [first], [], 0
+
+    def step(end: float) -> None:
+        nonlocal since
+        edges.append(float(end))
+        counts.append(since)
+        since = 0
+
+    for end, gap in zip(times[1:], gaps, strict=True):
+        is_pause = 0 < pause < gap and gap >= least
+        if is_pause and since and end - gap > edges[-1]:
+            step(end - gap)
+        since += 1
+        if end - edges[-1] >= least and (since >= few or is_pause):
+            step(end)
+    if since and last > edges[-1]:
+        step(last)
+    elif since:
+        counts[-1] += since
+    rates = np.array(counts) / np.diff(edges)
+    if first > 0:
+        return np.array([0.0, *edges]), np.array([0.0, *rates])
+    return np.array(edges), rates
+
+
+def _at(times: Any, edges: Any, rates: Any) -> Any:
+    """The rates at these times; none after the end."""
+    import numpy as np
+
+    steps = np.searchsorted(edges, times, side="right") - 1
+    told = rates[np.clip(steps, 0, len(rates) - 1)]
+    return np.where(times <= edges[-1], told, np.nan)
+
+
 def _quartiles(rates: Any) -> Any:
     """Of the runs that are not over yet, at each moment."""
     import numpy as np
@@ -325,18 +370,17 @@ def _quartiles(rates: Any) -> Any:
 
 
 def _figure(title: str, x: str | None, y: str | None) -> Figure:
-    try:
-        from plotly.graph_objects import Figure
-    except ImportError as error:
-        raise ImportError("charts need plotly: pip install plotly") from error
     axis = {
         "gridcolor": _GRID,
         "zerolinecolor": _GRID,
         "linecolor": _GRID,
         "automargin": True,
         "title_standoff": 10,
+        "title_font_size": 13,
+        "exponentformat": "none",
+        "separatethousands": True,
     }
-    figure = Figure()
+    figure = chart_class()()
     figure.update_layout(
         template="none",
         title={"text": title, "x": 0.01, "xanchor": "left", "font_size": 16},

@@ -1,56 +1,69 @@
-"""Events of a SQLite file as columns: the database joins their JSON by type, pyarrow reads it.
+"""Events of a SQLite file as columns: the database joins the JSON of a run, pyarrow reads it.
 
-A tenth of the time it takes row by row. What comes out is the same: `_frames` asks here first, and
-goes row by row where this gives None.
+There is no step an event, so a million events take about a second. `_columnar_frames` makes the
+frames of it.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
-from io import BytesIO
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from threading import BoundedSemaphore
+from typing import Any, Final
 
 import msgspec
-
-from l0.notebook import _columns
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 LEAST: Final = 5_000
 """Of fewer events, rows one by one are as fast."""
 
-_PART: Final = 100_000  # events whose JSON is joined into one text
-_THREADS: Final = 4
+THREADS: Final = min(4, os.cpu_count() or 1)
+_PART: Final = 150_000  # events that are in hand as text at a time, for each thread
 _BLOCK: Final = 8 << 20
-_ARROW: Final = {
-    "seconds": "float64",
-    "float64": "float64",
-    "boolean": "bool_",
-    "Int16": "int64",
-    "Int32": "int64",
-    "str": "string",
-}
+_NEAR: Final = 1 << 18  # bytes that are looked at while the processor has them at hand
+_MOST: Final = 500  # of so many runs the ids are named; of more the rows between them are read
+
+# The table is kept in order of stream and seq, and grouped as it is walked: nothing is sorted. All
+# comes as one row, because the interpreter is asked for leave at each.
 _JOINED: Final = """
-SELECT type, group_concat(data, char(10)), group_concat(seq),
-       group_concat(CAST(round(ts * 1000) AS INTEGER)), group_concat(stream_id)
-FROM records WHERE stream_id BETWEEN ? AND ? {types} GROUP BY type
+SELECT count(*), sum(events = last + 1), CAST(group_concat(id) AS BLOB), group_concat(events),
+       CAST(group_concat(seqs) AS BLOB), CAST(group_concat(types) || ',' AS BLOB),
+       CAST(group_concat(times) AS BLOB), CAST(group_concat(lines, char(10)) || char(10) AS BLOB)
+FROM (
+    SELECT stream_id AS id, count(*) AS events, max(seq) AS last, {seqs} AS seqs,
+           group_concat(type) AS types,
+           group_concat(CAST(ts * 1000 + 0.5 AS INTEGER)) AS times,
+           group_concat(data, char(10)) AS lines
+    FROM records WHERE {where} GROUP BY stream_id
+)
 """
+_INDEX: Final = "SELECT stream_id, event_count FROM streams ORDER BY stream_id"
 _RUNS: Final = """
-SELECT s.stream_id, s.event_count, s.outcome, r.ts, r.meta FROM streams s JOIN records r
-ON r.stream_id = s.stream_id
-AND r.seq = (SELECT min(seq) FROM records WHERE stream_id = s.stream_id)
-ORDER BY s.stream_id
+SELECT group_concat(id), group_concat(outcome), group_concat(begun), group_concat(meta, char(10))
+FROM (
+    SELECT s.stream_id AS id, coalesce(s.outcome, 'unfinished') AS outcome,
+           CAST(r.ts * 1000 + 0.5 AS INTEGER) AS begun, coalesce(r.meta, '{}') AS meta
+    FROM streams s JOIN records r ON r.stream_id = s.stream_id
+    AND r.seq = (SELECT min(seq) FROM records WHERE stream_id = s.stream_id)
+    WHERE s.stream_id BETWEEN ? AND ?
+)
 """
 _MODELS: Final = """
-SELECT stream_id, json_extract(data, '$.model') FROM records WHERE type = 'STREAM_FINISHED'
+SELECT stream_id, json_extract(data, '$.model') FROM records
+WHERE stream_id BETWEEN ? AND ? AND type = 'STREAM_FINISHED'
 AND json_type(data, '$.model') = 'text' ORDER BY stream_id DESC, seq DESC
 """
+
+Kinds = Mapping[str, Any]
+"""Fields of a payload, and what each is: the name of an Arrow type, or one; None: any JSON."""
+
+
+class NotColumnarError(Exception):
+    """The records are not what the catalog says of them; row by row they may still be read."""
 
 
 @dataclass(slots=True)
@@ -64,35 +77,48 @@ class RunRow:
 
 
 @dataclass(slots=True)
-class _Column:
-    """The cells of a column that were found so far: where, and what."""
+class Events:
+    """Events in order of run and seq: a number an event, and the fields of each type apart."""
 
-    rows: list[Any] = field(default_factory=list)
-    cells: list[Any] = field(default_factory=list)
+    runs: Sequence[RunRow]
+    run: Any
+    """Of each event, the place of its run in `runs`."""
+    seq: Any
+    us: Any
+    """Unix microseconds."""
+    code: Any
+    """The place of its type in `types`."""
+    types: list[str]
+    fields: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    """Of each type, the values of each field: chunks of Arrow arrays, or lists of any objects."""
 
-
-class _Found:
-    """The events of one type in one part of the file."""
-
-    def __init__(self, chosen: dict[str, int], row: tuple[str, str, str, str, str]) -> None:
+    def rows(self, type_: str) -> Any:
+        """Where the events of a type are."""
         import numpy as np
 
-        self.type, data, seqs, times, ids = row
-        self.seq = np.fromstring(seqs, dtype="int64", sep=",")
-        self.us = np.fromstring(times, dtype="int64", sep=",")
-        numbers = map(chosen.get, ids.split(","), repeat(-1))
-        self.run = np.fromiter(numbers, "int64", len(self.seq))
-        self.fields = list(_tokens(data) if self.type == "TOKENS" else _fields(self.type, data))
+        if type_ not in self.types:
+            return np.empty(0, "int64")
+        return np.flatnonzero(self.code == self.types.index(type_))
+
+    def started(self) -> Any:
+        """Unix microseconds of the begin of each run."""
+        import numpy as np
+
+        return np.array([round(run.started * 1000) for run in self.runs], "int64")
 
 
-def read_events(
-    store: Any, types: frozenset[str] | None, passes: Callable[[RunRow], bool]
-) -> DataFrame | None:
-    """The frame of events, or None where the rows have to be read one by one.
+def read(
+    store: Any,
+    types: Iterable[str] | None,
+    kinds: Callable[[str], Kinds],
+    passes: Callable[[RunRow], bool],
+) -> Events | None:
+    """The events of the runs that are wanted, or None where they have to be read one by one.
 
     Args:
         store: what may be a `SQLiteEventStore`.
         types: the types that are wanted; None: all.
+        kinds: the fields that are wanted of a type.
         passes: whether a run is wanted.
     """
     connect = getattr(store, "connect_readonly", None)
@@ -100,20 +126,49 @@ def read_events(
         return None
     import pyarrow as pa
 
-    connection = connect()
-    try:
-        runs, sizes = _runs(connection)
-    finally:
-        connection.close()
-    chosen = {run.stream_id: at for at, run in enumerate(runs) if passes(run)}
-    if sum(size for run, size in zip(runs, sizes, strict=True) if run.stream_id in chosen) < LEAST:
+    with closing(connect()) as connection:
+        sizes = connection.execute(_INDEX).fetchall()
+    if sum(size for _, size in sizes) < LEAST:
         return None
+    wanted = None if types is None else sorted(types)
     try:
-        parts = _parts(connect, runs, sizes, types, chosen)
-        found = [each for each in parts if (each.run >= 0).any()]
-        return _frame(runs, found, types)
-    except (pa.ArrowInvalid, msgspec.DecodeError):  # a field is not what the catalog says of it
+        return _joined(list(_parts(connect, list(_ranges(sizes)), wanted, kinds, passes)))
+    except (pa.ArrowInvalid, msgspec.DecodeError, sqlite3.DataError, NotColumnarError):
         return None
+
+
+def _parts(
+    connect: Callable[[], sqlite3.Connection],
+    ranges: Sequence[tuple[str, str]],
+    types: list[str] | None,
+    kinds: Callable[[str], Kinds],
+    passes: Callable[[RunRow], bool],
+) -> Iterator[Events]:
+    """The parts of the file, one after another: while one is parsed, the next one is read.
+
+    Both work without the GIL. Two connections at once would not help: SQLite allocates under a lock
+    of the process, and takes twice the time.
+    """
+    room = BoundedSemaphore(THREADS + 1)
+
+    def text(ends: tuple[str, str]) -> tuple[list[RunRow], tuple[Any, ...]]:
+        room.acquire()
+        runs = [run for run in _runs(connection, ends) if passes(run)]
+        return runs, _text(connection, runs, types) if runs else (None,) * 6
+
+    def part(read: Future[tuple[list[RunRow], tuple[Any, ...]]]) -> Events:
+        try:
+            return _part(*read.result(), kinds)
+        finally:
+            room.release()
+
+    with (
+        closing(connect()) as connection,
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(THREADS) as parsers,
+    ):
+        for found in [parsers.submit(part, reader.submit(text, ends)) for ends in ranges]:
+            yield found.result()
 
 
 def _has_pyarrow() -> bool:
@@ -124,232 +179,173 @@ def _has_pyarrow() -> bool:
     return bool(pyarrow.json)
 
 
-def _runs(connection: sqlite3.Connection) -> tuple[list[RunRow], list[int]]:
-    rows = connection.execute(_RUNS).fetchall()
-    metas = [msgspec.json.decode(row[4]) if row[4] else {} for row in rows]
-    models = [meta.get("model") for meta in metas]
+# --- a part of the file -----------------------------------------------------------------------
+
+
+def _ranges(sizes: Sequence[tuple[str, int]]) -> Iterator[tuple[str, str]]:
+    first, size = None, 0
+    for at, (stream_id, more) in enumerate(sizes):
+        first, size = first or stream_id, size + more
+        if size >= _PART or at == len(sizes) - 1:
+            yield first, stream_id
+            first, size = None, 0
+
+
+def _runs(connection: sqlite3.Connection, ends: tuple[str, str]) -> list[RunRow]:
+    ((ids, outcomes, begun, metas),) = connection.execute(_RUNS, ends)
+    if not ids:
+        return []
+    models = [meta.model for meta in _metas().decode_lines(metas)]
+    known = ids.split(",")
     if not all(isinstance(model, str) for model in models):
-        named = dict(connection.execute(_MODELS).fetchall())  # the first one of a run is read last
+        named = dict(connection.execute(_MODELS, ends).fetchall())  # the first one is read last
         models = [
-            model if isinstance(model, str) else named.get(row[0])
-            for model, row in zip(models, rows, strict=True)
+            model if isinstance(model, str) else named.get(stream_id)
+            for model, stream_id in zip(models, known, strict=True)
         ]
-    runs = [
-        RunRow(row[0], row[3], model, row[2] or "unfinished")
-        for row, model in zip(rows, models, strict=True)
-    ]
-    return runs, [row[1] for row in rows]
+    each = zip(known, _numbers(begun).tolist(), models, outcomes.split(","), strict=True)
+    return [RunRow(id, us / 1000, model, outcome) for id, us, model, outcome in each]
 
 
-def _parts(
-    connect: Callable[[], sqlite3.Connection],
-    runs: Sequence[RunRow],
-    sizes: Sequence[int],
-    types: frozenset[str] | None,
-    chosen: dict[str, int],
-) -> Iterator[_Found]:
-    """Every event, the parts of the file read side by side: SQLite works without the GIL."""
-    named = "" if types is None else f"AND type IN ({','.join('?' * len(types))})"
-    query = _JOINED.format(types=named)
-
-    def read(ends: tuple[str, str]) -> list[_Found]:
-        connection = connect()
-        try:
-            rows = connection.execute(query, (*ends, *(types or ()))).fetchall()
-        finally:
-            connection.close()
-        return [_Found(chosen, row) for row in rows]
-
-    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-        for part in pool.map(read, list(_ranges(runs, sizes))):
-            yield from part
+@cache
+def _metas() -> Any:
+    return msgspec.json.Decoder(msgspec.defstruct("Meta", [("model", Any, None)], gc=False))
 
 
-def _ranges(runs: Sequence[RunRow], sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
-    first, size = 0, 0
-    for at, more in enumerate(sizes):
-        size += more
-        if size >= _PART or at == len(runs) - 1:
-            yield runs[first].stream_id, runs[at].stream_id
-            first, size = at + 1, 0
+def _text(
+    connection: sqlite3.Connection, runs: Sequence[RunRow], types: list[str] | None
+) -> tuple[Any, ...]:
+    """The ids of runs and their counts of events; numbers, types, times and data of all events."""
+    if len(runs) <= _MOST:
+        where, values = f"stream_id IN ({_marks(runs)})", [run.stream_id for run in runs]
+    else:
+        where, values = "stream_id BETWEEN ? AND ?", [runs[0].stream_id, runs[-1].stream_id]
+    if types is not None:
+        where, values = f"{where} AND type IN ({_marks(types)})", [*values, *types]
+    else:
+        (found,) = connection.execute(_JOINED.format(seqs="NULL", where=where), values)
+        if found[0] == found[1]:  # nothing is missing, so the numbers need not be read
+            return tuple(found[2:])
+    query = _JOINED.format(seqs="group_concat(seq)", where=where)
+    (found,) = connection.execute(query, values)
+    return tuple(found[2:])
 
 
-def _frame(
-    runs: Sequence[RunRow],
-    found: list[_Found],
-    types: frozenset[str] | None,
-) -> DataFrame:
-    import numpy as np
-    import pandas as pd
-
-    run = _joined([each.run for each in found])
-    seq = _joined([each.seq for each in found])
-    wanted = run >= 0
-    order = np.argsort((run << 32) | seq, kind="stable")
-    order = order[wanted[order]]
-    row_of = np.full(len(run), -1, dtype="int64")  # the place of each event in the frame
-    row_of[order] = np.arange(len(order))
-
-    seen = {each.type for each in found}
-    columns = _columns.payload_columns(seen if types is None else types)
-    cells = {name: _Column() for name in columns}
-    begin = 0
-    for each in found:
-        rows = row_of[begin : begin + len(each.seq)]
-        begin += len(each.seq)
-        kept = rows >= 0
-        for name, found_cells in each.fields:
-            cells[name].rows.append(rows[kept])
-            cells[name].cells.append(found_cells if kept.all() else _only(found_cells, kept))
-
-    started = np.array([round(each.started * 1000) for each in runs], dtype="int64")
-    us = _joined([each.us for each in found])[order]
-    run, seq = run[order], seq[order]
-    codes = np.repeat(np.arange(len(found)), [len(each.seq) for each in found])[order]
-    base = {
-        "stream_id": _texts([each.stream_id for each in runs], run),
-        "seq": pd.Series(seq.astype("int32")),
-        "ts": pd.Series(pd.DatetimeIndex(us.astype("datetime64[us]")).tz_localize("UTC")),
-        "t": pd.Series((us - started[run]) / 1e6 if len(us) else np.empty(0)),
-        "model": _words([each.model for each in runs], run),
-        "type": _words([each.type for each in found], codes),
-    }
-    size = len(order)
-    told = {name: _series(cells[name], dtype, size) for name, dtype in columns.items()}
-    return pd.DataFrame(base | told, copy=False)
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
 
 
-def _fields(type_: str, data: str) -> Iterator[tuple[str, Any]]:
-    """The cells of each column that events of a type have, one an event."""
-    dtypes = _columns.payload_columns([type_])
-    fields = _columns.fields_of(type_)
-    plain = {name: _ARROW[dtypes[column]] for name, column, _ in fields if dtypes[column] in _ARROW}
-    if plain:
-        table = _read_json(data, plain)
-        for name, column, is_ms in fields:
-            if name in plain:
-                yield column, _seconds(table.column(name)) if is_ms else table.column(name)
-    rest = {name: column for name, column, _ in fields if name not in plain}
-    if rest:
-        shape: Any = msgspec.defstruct("Row", [(name, Any, None) for name in rest], gc=False)
-        rows = msgspec.json.decode(f"[{data.replace(chr(10), ',')}]", type=list[shape])
-        for name, column in rest.items():
-            yield column, _objects(getattr(row, name) for row in rows)
-
-
-def _tokens(data: str) -> Iterator[tuple[str, Any]]:
-    """What a batch of tokens has in the frame of events; each token is a row of another frame."""
+def _part(runs: list[RunRow], told: tuple[Any, ...], kinds: Callable[[str], Kinds]) -> Events:
+    """The events of a part of the file, in which other runs may be, too."""
     import numpy as np
     import pyarrow as pa
 
-    table = _read_json(data, {"start": "int64", "offsets_us": pa.list_(pa.int64())})
-    offsets = table.column("offsets_us").combine_chunks()
-    ends = offsets.offsets.to_numpy()
-    counts = np.diff(ends)
-    spent = np.zeros(len(counts))
-    spent[counts > 0] = offsets.values.to_numpy()[ends[1:][counts > 0] - 1] / 1e6  # noqa: PD011
-    yield "start", table.column("start")
-    yield "count", pa.array(counts)
-    yield "duration", pa.array(spent)
+    ids, sizes, seqs, types, times, lines = told
+    if not ids:
+        none = np.empty(0, "int64")
+        return Events(runs, none, none, none, none, [])
+    places = {run.stream_id: at for at, run in enumerate(runs)}
+    counts = _numbers(sizes)
+    known = np.array([places.get(id, -1) for id in ids.decode().split(",")], "int64")
+    run, words, data = np.repeat(known, counts), _split(types, b","), _split(lines, b"\n")
+    coded = words.dictionary_encode()
+    if seqs is None:
+        seq = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
+    else:
+        seq = _numbers(seqs)
+    names = [word[:-1].decode() for word in coded.dictionary.to_pylist()]
+    part = Events(runs, run, seq, _numbers(times), coded.indices.to_numpy(), names)
+    if not len(run) == len(seq) == len(part.us) == len(part.code) == len(data):
+        raise NotColumnarError("there are as many times, types and payloads as events")
+    if (known < 0).any():
+        here = np.flatnonzero(run >= 0)
+        data = data.take(pa.array(here))
+        part.run, part.seq, part.us, part.code = (
+            run[here],
+            seq[here],
+            part.us[here],
+            part.code[here],
+        )
+        used = np.unique(part.code)
+        part.types = [names[at] for at in used]
+        part.code = np.searchsorted(used, part.code)
+    for type_ in part.types:
+        wanted = kinds(type_)
+        if wanted:
+            at = part.rows(type_)
+            some = data if len(at) == len(data) else data.take(pa.array(at))
+            part.fields[type_] = _fields(some, wanted)
+    return part
 
 
-def _read_json(lines: str, fields: dict[str, Any]) -> Any:
+def _split(text: bytes, end: bytes) -> Any:
+    """Texts that stand behind each other, as an Arrow array; each keeps its end."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = np.frombuffer(text, "uint8")
+    ends = [
+        np.flatnonzero(found[at : at + _NEAR] == end[0]) + (at + 1)
+        for at in range(0, len(text), _NEAR)
+    ]
+    offsets = np.concatenate([np.zeros(1, "int64"), *ends])
+    return pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    )
+
+
+def _numbers(text: bytes | str) -> Any:
+    import numpy as np
+
+    return np.fromstring(text, "int64", sep=",")
+
+
+def _fields(lines: Any, kinds: Kinds) -> dict[str, list[Any]]:
+    """The values of each field, those of events that have none being null."""
     import pyarrow as pa
     import pyarrow.json as pj
 
-    schema = pa.schema(
-        [
-            (name, getattr(pa, kind)() if isinstance(kind, str) else kind)
-            for name, kind in fields.items()
-        ]
-    )
-    return pj.read_json(
-        BytesIO(lines.encode()),
-        read_options=pj.ReadOptions(block_size=_BLOCK),
-        parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
-    )
+    text = lines.buffers()[2]
+    found: dict[str, list[Any]] = {}
+    plain = {name: kind for name, kind in kinds.items() if kind is not None}
+    if plain:
+        schema = pa.schema(
+            [
+                (name, getattr(pa, kind)() if isinstance(kind, str) else kind)
+                for name, kind in plain.items()
+            ]
+        )
+        options = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+        table = pj.read_json(pa.BufferReader(text), pj.ReadOptions(block_size=_BLOCK), options)
+        if table.num_rows != len(lines):
+            raise NotColumnarError("there is a line a payload")
+        found = {name: table.column(name).chunks for name in plain}
+    rest = [name for name in kinds if name not in plain]
+    if rest:
+        shape: Any = msgspec.defstruct("Row", [(name, Any, None) for name in rest], gc=False)
+        rows = msgspec.json.Decoder(shape).decode_lines(text)
+        found |= {name: [[getattr(row, name) for row in rows]] for name in rest}
+    return found
 
 
-def _seconds(ms: Any) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.divide(ms, 1000.0)
-
-
-def _objects(values: Iterable[Any]) -> Any:
+def _joined(parts: Sequence[Events]) -> Events:
     import numpy as np
 
-    told = list(values)
-    made = np.empty(len(told), dtype=object)
-    made[:] = told
-    return made
-
-
-def _joined(parts: list[Any]) -> Any:
-    import numpy as np
-
-    return np.concatenate(parts) if parts else np.empty(0, "int64")
-
-
-def _only(values: Any, kept: Any) -> Any:
-    import numpy as np
-    import pyarrow as pa
-
-    return values[kept] if isinstance(values, np.ndarray) else values.filter(pa.array(kept))
-
-
-# --- columns of the frame ---------------------------------------------------------------------
-
-
-def _series(column: _Column, dtype: str, size: int) -> Any:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
-
-    rows = np.concatenate(column.rows) if column.rows else np.empty(0, "int64")
-    if dtype == "object":
-        made = np.full(size, None, dtype=object)
-        for where, cells in zip(column.rows, column.cells, strict=True):
-            made[where] = cells if isinstance(cells, np.ndarray) else _objects(cells.to_pylist())
-        return pd.Series(made, dtype=object)
-    chunks = [chunk for cells in column.cells for chunk in getattr(cells, "chunks", [cells])]
-    if dtype == "str":
-        values = pa.chunked_array(chunks, pa.string())
-        at = np.full(size, -1, dtype="int64")
-        at[rows] = np.arange(len(rows))
-        return pd.Series(values.take(pa.array(at, mask=at < 0)), dtype="str")
-    kind = getattr(pa, _ARROW[dtype])()
-    values = pa.chunked_array([chunk.cast(kind) for chunk in chunks], kind)
-    missing = np.ones(size, dtype=bool)
-    missing[rows] = values.is_null().to_numpy()
-    plain = values.fill_null(False if dtype == "boolean" else 0).to_numpy()
-    if dtype in {"seconds", "float64"}:
-        numbers = np.full(size, np.nan)
-        numbers[rows] = plain
-        numbers[missing] = np.nan
-        return pd.Series(numbers)
-    held = np.zeros(size, dtype="bool" if dtype == "boolean" else dtype.lower())
-    held[rows] = plain
-    array = pd.arrays.BooleanArray if dtype == "boolean" else pd.arrays.IntegerArray
-    return pd.Series(array(held, missing))
-
-
-def _texts(known: list[str], at: Any) -> Any:
-    import pandas as pd
-    import pyarrow as pa
-
-    return pd.Series(pa.array(known, pa.string()).take(pa.array(at)), dtype="str")
-
-
-def _words(known: Sequence[str | None], at: Any) -> Any:
-    """A category from a number an event and the word of each number."""
-    import numpy as np
-    import pandas as pd
-
-    used = {known[number] for number in np.unique(at)} - {None}
-    words = sorted(word for word in used if word is not None)
-    codes = {word: code for code, word in enumerate(words)}
-    table = np.array([codes.get(word, -1) if word is not None else -1 for word in known], "int32")
-    names = pd.Index(words, dtype="str" if words else object)
-    picked = table[at] if len(table) else np.empty(0, "int32")
-    return pd.Series(pd.Categorical.from_codes(picked, categories=names))
+    types = sorted({type_ for part in parts for type_ in part.types})
+    fields: dict[str, dict[str, list[Any]]] = {}
+    found: dict[str, list[Any]] = {name: [] for name in ("run", "seq", "us", "code")}
+    runs: list[RunRow] = []
+    for part in parts:
+        for type_, told in part.fields.items():
+            held = fields.setdefault(type_, {})
+            for name, chunks in told.items():
+                held.setdefault(name, []).extend(chunks)
+        again = np.array([types.index(each) for each in part.types], "int64")
+        found["run"].append(part.run + len(runs))
+        found["seq"].append(part.seq)
+        found["us"].append(part.us)
+        found["code"].append(again[part.code].astype("int16"))
+        runs += part.runs
+    none = np.empty(0, "int16")
+    whole = {name: np.concatenate([none, *each]) for name, each in found.items()}
+    return Events(runs, **whole, types=types, fields=fields)

@@ -180,10 +180,11 @@ def frame(columns: Columns, values: Mapping[str, Sequence[Any]]) -> DataFrame:
         import pandas as pd
     except ImportError as error:
         raise ImportError("frames need pandas: pip install pandas") from error
-    return pd.DataFrame({name: _series(values[name], dtype) for name, dtype in columns.items()})
+    return pd.DataFrame({name: series(values[name], dtype) for name, dtype in columns.items()})
 
 
-def _series(values: Sequence[Any], dtype: str) -> Any:
+def series(values: Sequence[Any], dtype: str) -> Any:
+    """A column of a frame, of values one by one."""
     import numpy as np
     import pandas as pd
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -18,7 +18,6 @@ from l0.notebook._where import get_shell, where
 
 if TYPE_CHECKING:
     from l0.monitoring import Prices
-    from l0.notebook._explorer_widget import Desk
 
 _LIVE: Final = 8
 """Explorers that are alive at a time; older ones become static."""
@@ -130,17 +129,15 @@ class Explorer:
             ImportError: anywidget is not installed.
         """
         if self._widget is None:
-            from l0.notebook._explorer_widget import widget_class
-
-            ids = [str(each.story.stream_id) for each in self._opened]
-            self._widget = widget_class()(self._desk(), self._mode, ids)
+            self._widget = self._open(keep=self.close)
         return self._widget
 
-    def _desk(self) -> Desk:
-        from l0.notebook._explorer_widget import Desk
+    def _open(self, *, keep: Callable[[], Any] | None) -> Any:
+        from l0.notebook._explorer_widget import Desk, widget_class
 
-        known = {str(each.story.stream_id): each for each in self._opened}
-        return Desk(self._runs, known, keep=self.close)
+        ids = [str(each.story.stream_id) for each in self._opened]
+        desk = Desk(self._runs, dict(zip(ids, self._opened, strict=True)), keep=keep)
+        return widget_class()(desk, self._mode, ids)
 
     def close(self) -> None:
         """End the widget; where it was shown, its static form stands from then on."""
@@ -195,6 +192,14 @@ class Explorer:
 
     def _repr_html_(self) -> str:
         return self._static()["text/html"]
+
+    def _display_(self) -> Any:
+        """What marimo shows, where no output is saved that could be kept."""
+        from l0.notebook._marimo import element
+
+        if self._widget is None:
+            self._widget = self._open(keep=None)
+        return element(self._widget, "")
 
     def _ipython_display_(self) -> None:
         shell = get_shell()

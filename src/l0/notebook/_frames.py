@@ -21,7 +21,13 @@ from l0.events._serialize import Plain
 from l0.events._sources import reading
 from l0.events._store import is_store
 from l0.notebook import _columns
-from l0.notebook._columnar import RunRow, read_events
+from l0.notebook._columnar import RunRow
+from l0.notebook._columnar_frames import (
+    read_attempts,
+    read_events,
+    read_tokens,
+    read_violations,
+)
 from l0.notebook._columns import Columns
 from l0.notebook._sources import held_story, iter_records, recording_of, stream_of
 from l0.stream import run_sync
@@ -78,6 +84,9 @@ def attempts(source: Any, **filters: Any) -> DataFrame:
 
     `tokens` came in it, `kept_tokens` of them stand in the end; `delay` was waited before it.
     """
+    columnar = _by_columns(source, filters, read_attempts, _TRIES)
+    if columnar is not None:
+        return columnar
     return _frame(_columns.ATTEMPTS, source, _attempt_rows, _TRIES, filters)
 
 
@@ -87,11 +96,17 @@ def tokens(source: Any, **filters: Any) -> DataFrame:
     `t` counts seconds from the begin of the run, `gap` from the token before it in its attempt;
     `start` is the offset of `text` in the answer of then; `stands` says whether it does to the end.
     """
+    columnar = _by_columns(source, filters, read_tokens)
+    if columnar is not None:
+        return columnar
     return _frame(_columns.TOKENS, source, _token_rows, _STORY, filters)
 
 
 def violations(source: Any, **filters: Any) -> DataFrame:
     """One row a finding of a guardrail; arguments as in `runs`."""
+    columnar = _by_columns(source, filters, read_violations)
+    if columnar is not None:
+        return columnar
     wanted = (*_STORY, "GUARDRAIL_RULE_RESULT")
     return _frame(_columns.VIOLATIONS, source, _violation_rows, wanted, filters)
 
@@ -106,7 +121,7 @@ def events(source: Any, types: str | Iterable[str] | None = None, **filters: Any
     """
     named = [types] if isinstance(types, str) else None if types is None else list(types)
     wanted = None if named is None else frozenset(payload_class(t).type for t in named)
-    columnar = _columnar_events(source, wanted, filters)
+    columnar = _by_columns(source, filters, read_events, wanted)
     if columnar is not None:
         return columnar
     base: dict[str, list[Any]] = {name: [] for name in _columns.EVENTS}
@@ -129,21 +144,21 @@ def events(source: Any, types: str | Iterable[str] | None = None, **filters: Any
     return _columns.frame(_columns.EVENTS | columns, told)
 
 
-def _columnar_events(
-    source: Any, wanted: frozenset[str] | None, filters: dict[str, Any]
+def _by_columns(
+    source: Any, filters: dict[str, Any], read: Callable[..., DataFrame | None], *what: Any
 ) -> DataFrame | None:
-    """The events of a large store without a step a row, where that can be."""
+    """The frame of a large store without a step a row, where that can be."""
     passes = _Filter(**filters).passes
     if is_store(source):
-        return read_events(source, wanted, passes)
+        return read(source, *what, passes)
     if not isinstance(source, str | PathLike):
         return None
 
-    async def read() -> DataFrame | None:
-        async with reading(fspath(source)) as opened:
-            return read_events(opened, wanted, passes) if is_store(opened) else None
+    async def opened() -> DataFrame | None:
+        async with reading(fspath(source)) as store:
+            return read(store, *what, passes) if is_store(store) else None
 
-    made: DataFrame | None = run_sync(read())
+    made: DataFrame | None = run_sync(opened())
     return made
 
 
@@ -186,7 +201,7 @@ class _Run:
                 self.model = _text(item.data.get("model"))
 
     def since_start(self, item: _Item) -> float:
-        return (_us(item.ts) - _us(self.started)) / 1e6
+        return _since(item.ts, self.started)
 
 
 def _runs_of(source: Any, types: Iterable[str] | None, filters: dict[str, Any]) -> Iterator[_Run]:
@@ -322,6 +337,11 @@ def _us(ms: float) -> int:
     return round(ms * 1000)
 
 
+def _since(ms: float, before: float) -> float:
+    """Seconds between two times, exact to the microsecond."""
+    return (_us(ms) - _us(before)) / 1e6
+
+
 # --- rows -----------------------------------------------------------------------------------
 
 
@@ -375,12 +395,12 @@ def _attempt_rows(run: _Run, values: dict[str, list[Any]]) -> None:
             case "RESUME_START":
                 resumed = True
             case "STREAM_READY":
-                now["connect"] = data["connect_ms"] / 1000
+                now["connect"] = _seconds(data["connect_ms"])
             case "TOKENS" if tries:
                 count = len(data["offsets_us"])
                 now["tokens"] += count
                 if now.get("time_to_first_token") is None:
-                    now["time_to_first_token"] = (item.ts - now["begun"]) / 1000
+                    now["time_to_first_token"] = _since(item.ts, now["begun"])
                 tries[-1].pieces.append((data["start"], data["start"] + count))
             case "RESTART":
                 for each in tries:
@@ -400,7 +420,7 @@ def _attempt_rows(run: _Run, values: dict[str, list[Any]]) -> None:
                 now |= {"outcome": "aborted", "ended": item.ts}
     for each in tries:
         row = each.row
-        row["duration"] = (row.get("ended", ended) - row["begun"]) / 1000
+        row["duration"] = _since(row.get("ended", ended), row["begun"])
         row["kept_tokens"] = sum(last - first for first, last in each.pieces)
         _put(values, row)
 

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections import ChainMap
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 # This module is imported by `%load_ext l0` alone, where IPython and traitlets are at home.
 from IPython.core.error import UsageError  # noqa: TID253
@@ -26,6 +26,7 @@ from l0.notebook._board_handle import BoardHandle
 from l0.notebook._failure import without_keys
 from l0.notebook._handle import Handle
 from l0.notebook._transform import AWAITED
+from l0.stream._fast import Transport
 
 
 @magics_class
@@ -51,11 +52,14 @@ class L0Magics(Magics):
     speed = Unicode("60", help="Tokens a second of sim models; `max` for full speed.").tag(
         config=True
     )
+    transport = Enum(
+        get_args(Transport), "sdk", help="fast: L0 decodes what the provider's package receives."
+    ).tag(config=True)
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.aliases: dict[str, str] = {}
-        self.clients = Clients()
+        self.clients = Clients(self.transport)
         self.running: dict[str, Handle] = {}
         """Runs that have not ended, by stream id, oldest first."""
         self.last: Handle | None = None
@@ -109,6 +113,7 @@ class L0Magics(Magics):
         if parsed.help or (not argv and not prompt):
             print(magic.__doc__)  # noqa: T201  the answer to a person who asked for it
             return None, parsed
+        self.clients.transport = self.transport
         setting = Setting(
             aliases=self.aliases,
             clients=self.clients,

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextvars import ContextVar
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 from urllib.parse import quote, urlsplit
+
+from l0.notebook._code import MOST, STYLE, highlight
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s{]*)")
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?$")
@@ -29,6 +32,12 @@ _DEEPEST: Final = 20
 
 HUGE: Final = 16_384
 """Text longer than this without a break is drawn plain."""
+
+_LONG: Final = 50_000
+"""Characters from which on an answer is laid out in parts."""
+
+_CHUNK: Final = 12_000
+"""Characters of HTML in such a part, at least."""
 
 _EDGE: Final = "1px solid rgba(128,128,128,0.28)"
 _MONO: Final = "font-family:ui-monospace,Menlo,Consolas,monospace"
@@ -71,12 +80,17 @@ _CELL: Final = (
     "vertical-align:top;white-space:normal;background:transparent;color:inherit"
 )
 _CODE_BOX: Final = (
-    "margin:0.65em 0;padding:0.65em 0.84em;border-radius:4px;background:rgba(128,128,128,0.1)"
+    "margin:0.6045em 0;padding:0.65em 0.84em;border-radius:4px;background:rgba(128,128,128,0.1)"
 )
 _LANGUAGE: Final = "margin:0 0 0.4em;font-size:0.79em;line-height:1;opacity:0.72"
 _LOOSE: Final = re.compile(r'(<(?:p|ul|ol)(?: start="\d+")? style="margin:)0\.65em')
+_MARK: Final = re.compile(r"<[^>]*>")
 _TOP: Final = re.compile(r'(<[^<>]* style="margin:)[\d.]+em 0(?: ([\d.]+em))?')
 _BOTTOM: Final = re.compile(r'(<[^<>]* style="margin:[\d.]+(?:em)? 0)(?: [\d.]+em)?')
+
+
+_colours: Final = ContextVar("colours", default=MOST)
+"""How many characters of code may still get colours in the text that is drawn."""
 
 
 def render(text: str) -> str:
@@ -86,7 +100,12 @@ def render(text: str) -> str:
         >>> render("# Hi *there*").partition(">")[2]
         'Hi <em>there</em></h1>'
     """
-    return "".join(_flush(_blocks([line.expandtabs(4) for line in _NEWLINE.split(text)])))
+    colours = _colours.set(MOST)
+    try:
+        blocks = _flush(_blocks([line.expandtabs(4) for line in _NEWLINE.split(text)]))
+        return "".join(blocks if len(text) < _LONG else _in_chunks(blocks))
+    finally:
+        _colours.reset(colours)
 
 
 def plain(text: str) -> str:
@@ -97,18 +116,62 @@ def plain(text: str) -> str:
         '&lt;b&gt;</div>'
     """
     style = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0"
-    return f'<div style="{style}">{escape(text)}</div>'
+    if len(text) < _LONG:
+        return f'<div style="{style}">{escape(text)}</div>'
+    chunks = [""]
+    for line in text.splitlines(keepends=True):
+        if len(chunks[-1]) >= _CHUNK:
+            chunks.append("")
+        chunks[-1] += line
+    # The break at the end of a chunk would be an empty line, and is the one between two blocks.
+    parts = (_chunk(escape(each.removesuffix("\n")), len(each)) for each in chunks[:-1])
+    return f'<div style="{style}">{"".join(parts)}{escape(chunks[-1])}</div>'
 
 
 def code_block(text: str, language: str = "") -> str:
-    """The text as a block of code, below the name of its language."""
+    """The text as a block of code, below the name of its language and in its colours.
+
+    Example:
+        >>> code_block("<b>").partition(">")[2]
+        '&lt;b&gt;</pre>'
+    """
     if not language:
         return _tag("pre", escape(text))
+    coloured = highlight(text, language, most=_colours.get())
     inner = f"margin:0;padding:0;background:transparent;{_BLOCK}"
+    if coloured is not None:
+        _colours.set(_colours.get() - len(text))
+        inner = f"{inner};{STYLE}"
     return (
         f'<div style="{_CODE_BOX}"><div style="{_LANGUAGE}">{escape(language)}</div>'
-        f'<pre style="{inner}">{escape(text)}</pre></div>'
+        f'<pre style="{inner}">{escape(text) if coloured is None else coloured}</pre></div>'
     )
+
+
+def _in_chunks(blocks: list[str]) -> list[str]:
+    """Blocks together, so that a page lays out only those in sight.
+
+    Margins do not meet over the edge of a chunk: it begins with a paragraph without one above,
+    and that of what comes before is as large as the two together would be.
+    """
+    chunks: list[list[str]] = [[]]
+    size = 0
+    for block in blocks:
+        last = chunks[-1][-1] if chunks[-1] else "<h"
+        if size >= _CHUNK and block.startswith("<p ") and not last.startswith("<h"):
+            chunks.append([_TOP.sub(lambda m: f"{m[1]}0 0 {m[2] or '0.65em'}", block, count=1)])
+            size = len(block)
+        else:
+            chunks[-1].append(block)
+            size += len(block)
+    return [_chunk(inside, len(_MARK.sub("", inside))) for inside in map("".join, chunks)]
+
+
+def _chunk(inside: str, characters: int) -> str:
+    """A part that is laid out when it comes into sight; until then its height is a guess."""
+    height = 1.5 * (characters / 95 + 1)
+    style = f"content-visibility:auto;contain-intrinsic-size:auto {height:.0f}em"
+    return f'<div style="{style}">{inside}</div>'
 
 
 def _flush(blocks: list[str]) -> list[str]:
@@ -272,12 +335,12 @@ _MATH: Final = re.compile(
     r"\$\$[^$]+\$\$|\$(?!\s)[^$\n]*[^\s$]\$(?!\d)|\\[(\[][\s\S]{1,2000}?\\[)\]]"
 )
 _LINK: Final = re.compile(
-    r"!?\[((?:[^\[\]\\]|\\[\s\S]|\[[^\[\]]*\])*)\]"
-    r"\(\s{0,9}<?((?:[^\s()<>\\]|\\[\s\S]|\([^\s()]*\))*)>?"
+    r"!?\[((?:[^\[\]\\]|\\[\s\S]|\[[^\[\]]{0,200}\]){0,999}+)\]"
+    r"\(\s{0,9}<?((?:[^\s()<>\\]|\\[\s\S]|\([^\s()]{0,200}\)){0,1999}+)>?"
     r"(?:\s{1,9}(?:\"[^\"]*\"|'[^']*'))?\s{0,9}\)"
 )
 _BARE: Final = re.compile(r"https?://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)*_~\]]", re.IGNORECASE)
-_BREAK: Final = re.compile(r"(?: {2,}|\\)\n")
+_BREAK: Final = re.compile(r" {2,}+\n?|\\\n")  # or blanks that are none, read once
 _RUN: Final = re.compile(r"\*+|_+|~~")
 _PLAIN: Final = re.compile(r"(?:[^\\`$\[!hH*_~ ]| (?! )|[hH](?!ttp))+|[\s\S]", re.IGNORECASE)
 _TAGS: Final = {"*": ("em", "strong"), "_": ("em", "strong"), "~": ("del", "del")}
@@ -316,7 +379,7 @@ def _piece(text: str, at: int, *, links: bool) -> tuple[int, str | _Run]:
         if m := _ESCAPE.match(text, at):
             return m.end(), escape(m[1])
     if c in " \\" and (m := _BREAK.match(text, at)):
-        return m.end(), "<br>"
+        return m.end(), "<br>" if m[0][-1] == "\n" else m[0]
     if c == "`":
         if m := _CODE.match(text, at):
             return m.end(), _code(m[2])
@@ -347,7 +410,7 @@ def _link_at(text: str, at: int) -> tuple[int, str] | None:
     if c in "hH" and not (at and (text[at - 1].isalnum() or text[at - 1] == "_")):
         m = _BARE.match(text, at)
         link = _link(m[0], escape(m[0])) if m else None
-    elif c in "[!":
+    elif c in "[!" and text.find("](", at) >= 0:
         m = _LINK.match(text, at)
         target = _ESCAPE.sub(r"\1", m[2]) if m else ""
         link = _link(target, _inline(m[1], links=False) or escape(target)) if m else None

@@ -12,7 +12,7 @@ import json
 from html import escape
 from typing import Any, Final
 
-from l0.notebook import _markdown, _structured
+from l0.notebook import _markdown, _structured, _usage
 from l0.notebook._look import FAINT, INK, LINE, LOST, SMALL, details
 from l0.notebook._picture import Picture, Withdrawn, count, seconds, words
 from l0.notebook._rows import clean
@@ -134,6 +134,8 @@ def text(story: Story, picture: Picture) -> str:
         lines.append(f"  {story.error['type']}: {untimed(story.error['message'])}")
         if story.error.get("hint"):
             lines.append(f"  {story.error['hint']}")
+    if used := _usage.usage(story):
+        lines.append(f"  {used}")
     said = story.text
     if (found := _data_of(story)) is not None:
         lines += [f"  {line}" for line in _structured.lines(found)]
@@ -164,6 +166,7 @@ def html(story: Story, picture: Picture, *, timeless: bool = False) -> str:
         *(_small(escape(f"data · {output}")) for output in picture.outputs),
         _error(story.error, timeless=timeless),
         timeline(picture, timeless=timeless),
+        _used(_usage.usage(story)),
     ]
     style = "max-width:100%;padding:0.5em 0.25em 0;line-height:1.5"
     return f'<div class="{_NO_FORMULAS}" style="{style}">{"".join(parts)}</div>'
@@ -184,6 +187,12 @@ def _head(story: Story, picture: Picture, *, timeless: bool) -> str:
         + (f' <span style="{FAINT}">{escape(right)}</span>' if right else "")
         + "</div>"
     )
+
+
+def _used(usage: str) -> str:
+    """The last line: what it used."""
+    style = f"{SMALL};{FAINT};margin:0.2em 0 0"
+    return f'<div style="{style}">{escape(usage)}</div>' if usage else ""
 
 
 def _small(inside: str) -> str:

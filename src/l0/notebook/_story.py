@@ -85,6 +85,8 @@ class Story:
         self.rows: list[Row] = []
         self.fallen: list[str] = []
         """The texts that were withdrawn, in order."""
+        self.prices: Any = None
+        """What tokens cost, where it is not what `set_prices` said."""
         self.facts: dict[str, Any] = {}
         """What else its views are told: of data that was asked for, its fields and its value."""
         self.outcome: str | None = None
@@ -211,7 +213,9 @@ class Story:
             story._catch_up(stream)
         error = stream.error
         if stream.outcome == "failed" and error is not None:
-            story.error = {"type": type(error).__name__, "message": str(error)}
+            from l0.notebook._failure import without_keys
+
+            story.error = {"type": type(error).__name__, "message": without_keys(str(error))}
         return story
 
     @classmethod

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from l0.notebook import _usage
 from l0.notebook._bridge import Bridge
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class StreamView:
         meta: facts of the view beside the story's: `can_stop`, `interrupt`, …
         stop: called, on the kernel's thread, when Stop is pressed.
         clock: what paces the messages.
+        again: called, on the kernel's thread, when Run again is pressed; a story that may be run
+            again says so in `facts["can_again"]`.
     """
 
     def __init__(
@@ -38,18 +42,56 @@ class StreamView:
         meta: dict[str, Any] | None = None,
         stop: Callable[[], Any] | None = None,
         clock: Clock | None = None,
+        again: Callable[[], Any] | None = None,
     ) -> None:
         self.widget: Any = None
-        self.bridge = Bridge(
-            story, self._send, meta=meta, stop=stop, status=self._status, clock=clock
-        )
+        self._meta, self._clock, self._again = meta, clock, again
+        self._tail = ""
+        """The end of the text that has been sent, in which a fence may begin."""
+        self.bridge = self._bridge_of(story, stop)
         module = "structured" if story.format == "data" else "stream"
         self.widget = widget_class(module)(self.bridge)
-        self.widget.on_msg(lambda _widget, content, _buffers: self.bridge.receive(content))
+        self.widget.on_msg(self._receive)
+        self._offer_extras([story.text])
+
+    def _bridge_of(self, story: Story, stop: Callable[[], Any] | None) -> Bridge:
+        return Bridge(
+            story,
+            self._send,
+            meta=self._meta,
+            stop=stop,
+            status=self._status,
+            clock=self._clock,
+        )
 
     def _send(self, message: dict[str, Any]) -> None:
         if self.widget is not None and self.widget.comm is not None:
+            self._offer_extras(op[1] for op in message["ops"] if op[0] == "d")
             self.widget.send(message)
+
+    def _offer_extras(self, pieces: Iterable[str]) -> None:
+        """Hand the page what draws code, as soon as some comes."""
+        if self.widget.extras is None and self.bridge.story.format == "markdown":
+            text = self._tail + "".join(pieces)
+            self._tail = text[-2:]
+            if "```" in text or "~~~" in text:
+                self.widget.extras = extras()
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self.bridge.receive(content)
+        if isinstance(content, dict) and content.get("type") == "again":
+            story = self.bridge.story
+            if self._again is not None and story.facts.get("can_again") and not story.live:
+                self._again()
+
+    def show(self, story: Story, *, stop: Callable[[], Any] | None = None) -> None:
+        """Show another run in the same place, from now on."""
+        before = self.bridge
+        before.close()
+        self.bridge = self.widget._bridge = self._bridge_of(story, stop)
+        self.bridge.q = before.q  # the page counts on
+        self.bridge.receive({"type": "sync", "have": -1})
+        self.bridge.refresh()
 
     def _status(self, status: str, meta: dict[str, Any]) -> None:
         if self.widget is not None and self.widget.comm is not None:
@@ -70,6 +112,11 @@ class StreamView:
 
     def finish(self) -> None:
         """The run is over: tell the rest, and leave the whole state in the widget."""
+        story = self.bridge.story
+        if used := _usage.usage(story):
+            story.facts["usage"] = used
+        if story.facts.get("can_again") and self.widget.extras is None:
+            self.widget.extras = extras()
         self.bridge.refresh()
         if self.widget.comm is not None:
             self.widget.settle()
@@ -79,6 +126,15 @@ class StreamView:
         self.bridge.close()
         self.widget.layout.close()
         self.widget.close()
+
+
+@cache
+def extras() -> dict[str, str]:
+    """The module that draws code, copies and runs again, and its style (`js/src/extras.ts`).
+
+    It is handed to a page that has a use for it, so that not every cell carries it.
+    """
+    return {kind: (STATIC / f"extras.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")}
 
 
 @cache
@@ -102,6 +158,7 @@ def widget_class(module: str = "stream") -> type[Any]:
         content = traitlets.Unicode("").tag(sync=True)
         events: Any = traitlets.List().tag(sync=True)
         rev = traitlets.Int(0).tag(sync=True)
+        extras = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
 
         def __init__(self, bridge: Bridge) -> None:
             self._bridge = bridge

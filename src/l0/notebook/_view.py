@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from l0.notebook._explorer_runs import holds_several
 from l0.notebook._sources import held_story, story_of, stream_of
 from l0.notebook._static import mimebundle
 from l0.notebook._story import Story
+from l0.stream import Stream, run
 
 if TYPE_CHECKING:
+    from l0.monitoring import Prices
     from l0.notebook._board_display import BoardShown
     from l0.notebook._board_map_view import MapView
+    from l0.stream import Options
 
 
-def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> Any:
+def view(
+    x: Any,
+    stream_id: str | None = None,
+    *,
+    format: str | None = None,
+    prices: Prices | Mapping[str, Any] | None = None,
+) -> Any:
     """A view of a run: of a stream or handle, a recording, a log, a store, a list of events.
 
     The last expression of a cell shows it, in notebooks and in marimo alike. A stream that has not
@@ -23,10 +32,16 @@ def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> 
     later, `view` does not. Of several runs it is the explorer: see `l0.explore`. Of a map it is its
     progress: `result = await l0.view(l0.map(…))` shows it and runs it.
 
+    A view that was live stays where it is. What it shows may be run again by a button there if it
+    costs nothing, which is so for `sim:` models: the view then shows the new run, and `x` stays
+    what it is.
+
     Args:
         x: what holds the run.
         stream_id: which run, where there are several.
         format: how the answer is drawn: markdown, text, json or code.
+        prices: an `l0.Prices`, or the mapping it is made of, for what it cost; else those of
+            `l0.notebook.set_prices`.
 
     Raises:
         TypeError: it holds no run.
@@ -50,11 +65,15 @@ def view(x: Any, stream_id: str | None = None, *, format: str | None = None) -> 
     stream = stream_of(x)
     if stream is None or stream.outcome is not None or held_story(x) is not None:
         story = story_of(x, stream_id)
-        return View(story if format is None else _in_format(story, format))
+        if format is not None or prices is not None:
+            story = _otherwise(story, format or story.format)
+        story.prices = prices if prices is not None else story.prices
+        return View(story)
     named = getattr(x, "model", None) or (stream.options.meta or {}).get("model")
     story = Story(model=named, format=format or getattr(x, "format", None) or "markdown")
+    story.prices = prices
     story.follow(stream)
-    return View(story, stream.abort)
+    return View(story, stream)
 
 
 def _board_of(x: Any) -> MapView | BoardShown | None:
@@ -79,9 +98,9 @@ class View:
     `story` is what it shows, `widget` the live widget where there is one.
     """
 
-    def __init__(self, story: Story, stop: Callable[[], Any] | None = None) -> None:
+    def __init__(self, story: Story, stream: Stream | None = None) -> None:
         self.story = story
-        self._stop = stop
+        self._stream = stream
         self._live: Any = None
 
     @property
@@ -93,14 +112,33 @@ class View:
         if self._live is None and self.story.live:
             from l0.notebook._stream import StreamView
 
-            self._live = StreamView(self.story, stop=self._stop)
+            stop = None if self._stream is None else self._stream.abort
+            self._live = StreamView(self.story, stop=stop, again=self._again)
             self.story.listen(self._at_end)
         return None if self._live is None else self._live.widget
 
     def _at_end(self, event: Any, _: Any) -> None:
         ends = event.type == "SESSION_END" and event.payload.outcome != "completed"
         if ends or event.type == "COMPLETE":
+            self.story.facts["can_again"] = self._stream is not None and _is_free(
+                self._stream.options, self.story
+            )
             self._live.finish()
+
+    def _again(self) -> None:
+        """Run it once more, and show that."""
+        from l0.notebook import _cell
+        from l0.notebook._handle import Handle
+
+        before = self.story
+        assert self._stream is not None
+        self._stream = run(self._stream.options, stream_id=None)
+        self.story = Story(model=before.model, format=before.format)
+        self.story.prices = before.prices
+        self.story.follow(self._stream)
+        self._live.show(self.story, stop=self._stream.abort)
+        self.story.listen(self._at_end)
+        _cell.in_background(Handle(self._stream), loop_stays=True)
 
     def __str__(self) -> str:
         return self.story.text
@@ -132,8 +170,19 @@ class View:
         return marimo.ui.anywidget(widget)
 
 
-def _in_format(story: Story, format: str) -> Story:
-    """The same story, drawn otherwise."""
+def _is_free(options: Options, story: Story) -> bool:
+    """Whether a run may be repeated at no cost: all that it may ask is simulated, and it can ask.
+
+    A model tells its name; a function that asks one does not, but the answer says whose it is.
+    """
+    asked = (options.stream, *options.fallbacks)
+    names = [getattr(each, "name", None) for each in asked]
+    names[0] = names[0] or story.model or story.state.model
+    return all(map(callable, asked)) and all(str(name).startswith("sim:") for name in names)
+
+
+def _otherwise(story: Story, format: str) -> Story:
+    """The same story, to be drawn otherwise."""
     other = Story.of_events(story.events, model=story.model, format=format, notes=story.notes)
     other.error = story.error
     return other

@@ -1,0 +1,249 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+// @ts-expect-error the build has no types; it must behave like the source
+import built from "../../src/l0/notebook/static/extras.js";
+import source from "../src/extras";
+import { markdown } from "../src/lib/markdown";
+import { FakeModel } from "./fake";
+import corpus from "./xss.json";
+
+const MODULES = [
+  ["source", source],
+  ["build", built as typeof source],
+] as const;
+
+class Sheet {
+  css = "";
+  replaceSync(css: string): void {
+    this.css = css;
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "requestAnimationFrame"] });
+  vi.stubGlobal("CSSStyleSheet", Sheet);
+  (document as any).adoptedStyleSheets = [];
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  document.body.replaceChildren();
+});
+
+/** What the observer saw is seen to, and then the next frame. */
+async function settle(): Promise<void> {
+  await Promise.resolve();
+  for (let i = 0; i < 40; i++) {
+    vi.advanceTimersByTime(17);
+    await Promise.resolve();
+  }
+}
+
+function open(extras: typeof source, meta: Record<string, unknown> = {}) {
+  const control = new AbortController();
+  const root = document.createElement("section");
+  const head = root.appendChild(document.createElement("header"));
+  head.className = "l0-head";
+  const stop = head.appendChild(document.createElement("button"));
+  stop.textContent = "stop";
+  const answer = root.appendChild(document.createElement("div"));
+  answer.className = "l0-answer";
+  document.body.append(root);
+  const body = markdown(answer);
+  const model = new FakeModel({ meta });
+  extras(root, model, ".x{}", () => "the *answer*", control.signal);
+  let told = "";
+  const say = async (text: string, more = true) => {
+    told += text;
+    body.append(text);
+    body.draw(more);
+    await settle();
+  };
+  const cut = async (keep: number) => {
+    body.cut(told, keep);
+    told = told.slice(0, keep);
+    body.draw(true);
+    await settle();
+  };
+  const spans = () =>
+    [...answer.querySelectorAll("pre span[class^=l0-t]")].map(
+      (el) => `${el.className.slice(4)}:${el.textContent}`,
+    );
+  /** The code that is shown. */
+  const code = () => [...answer.querySelectorAll("pre .l0-part")].map((el) => el.textContent).join("");
+  return { root, stop, answer, model, say, cut, spans, code, end: () => control.abort() };
+}
+
+describe.each(MODULES)("In the %s", (_, extras) => {
+  test("code gets colours as it comes, character by character.", async () => {
+    const { say, spans, code } = open(extras);
+    const text = 'def f(x):\n    """Say\n    it."""\n    return "a" # b\n';
+    for (const character of "Hi\n\n```python\n" + text) await say(character);
+    expect(code() + "\n").toBe(text);
+    expect(spans()).toEqual([
+      "k:def",
+      "f:f",
+      's:"""Say',
+      's:    it."""',
+      "k:return",
+      's:"a"',
+      "c:# b",
+    ]);
+    await say("```\n\nafter", false);
+    expect(code() + "\n").toBe(text);
+  });
+
+  test("what was there before is coloured too, and a line that has no end.", async () => {
+    const { root, answer, end } = open(extras);
+    end();
+    const body = markdown(answer);
+    body.append("```js\nlet x = 1");
+    body.draw(false);
+    const again = new AbortController();
+    extras(root, new FakeModel({ meta: {} }), "", () => "", again.signal);
+    expect([...answer.querySelectorAll(".l0-tk, .l0-tn")].map((el) => el.textContent)).toEqual([
+      "let",
+      "1",
+    ]);
+    again.abort();
+  });
+
+  test("code that is withdrawn and comes otherwise is coloured anew.", async () => {
+    const { say, cut, spans, code } = open(extras);
+    await say('```python\na = """x\nb = 1\n');
+    expect(spans()).toEqual(["o:=", 's:"""x', "s:b = 1"]);
+    await cut("```python\na = ".length);
+    await say("2\nb = 3\n");
+    expect(spans()).toEqual(["o:=", "n:2", "o:=", "n:3"]);
+    expect(code()).toBe("a = 2\nb = 3");
+  });
+
+  test("an unknown language stays plain, and can be copied.", async () => {
+    const { say, spans, answer } = open(extras);
+    await say("```brainfuck\n+++ def\n```\n\nx");
+    expect(spans()).toEqual([]);
+    expect(answer.querySelectorAll("pre > .l0-copy")).toHaveLength(1);
+  });
+
+  test("a long block is coloured in steps, each character once.", async () => {
+    const { say, spans, code } = open(extras);
+    const text = "x = 1  # a comment\n".repeat(1500);
+    const made = vi.spyOn(document, "createElement");
+    await say("```python\n" + text);
+    expect(code() + "\n").toBe(text);
+    expect(spans()).toHaveLength(3 * 1500);
+    const before = made.mock.calls.length;
+    await say("y = 2\n");
+    expect(made.mock.calls.length - before).toBeLessThan(20);
+    expect(spans()).toHaveLength(3 * 1500 + 2);
+    made.mockRestore();
+  });
+
+  test("past its limit a block goes on plain.", async () => {
+    const { say, spans, code } = open(extras);
+    const text = `1 ${"a".repeat(997)}\n`.repeat(300);
+    await say("```python\n" + text);
+    expect(code() + "\n").toBe(text);
+    expect(spans().length).toBeGreaterThanOrEqual(200);
+    expect(spans().length).toBeLessThan(240);
+  });
+
+  test("a block in a list and one in a quote are found.", async () => {
+    const { say, spans } = open(extras);
+    await say("- a\n\n  ```js\n  let x\n  ```\n\n> ```sql\n> select\n> ```\n\nend", false);
+    expect(spans()).toEqual(["k:let", "k:select"]);
+  });
+
+  test("a button copies the code as it was written.", async () => {
+    const writeText = vi.fn(async () => {});
+    vi.stubGlobal("navigator", { clipboard: { writeText } });
+    const { say, answer, root } = open(extras);
+    await say("```python\nif a:\n\treturn '<b>'\n```\n\nx");
+    const button = answer.querySelector<HTMLButtonElement>(".l0-copy")!;
+    button.click();
+    await settle();
+    expect(writeText).toHaveBeenCalledExactlyOnceWith("if a:\n\treturn '<b>'");
+    expect([button.textContent, root.querySelector("[role=status]")!.textContent]).toEqual([
+      "Copied",
+      "Copied",
+    ]);
+    vi.advanceTimersByTime(2000);
+    expect(button.textContent).toBe("Copy");
+  });
+
+  test("without a clipboard, as on http pages, the page's own command copies.", async () => {
+    vi.stubGlobal("navigator", {});
+    let copied = "";
+    (document as any).execCommand = (name: string) => {
+      const area = document.activeElement as HTMLTextAreaElement;
+      copied = `${name}:${area.value.slice(area.selectionStart, area.selectionEnd)}`;
+      return true;
+    };
+    const { root, stop } = open(extras);
+    stop.textContent = "copy";
+    stop.focus();
+    stop.click();
+    await settle();
+    expect(copied).toBe("copy:the *answer*");
+    expect(stop.textContent).toBe("copied");
+    expect(document.activeElement).toBe(stop);
+    expect(root.querySelector("textarea")).toBeNull();
+    vi.advanceTimersByTime(2000);
+    expect(stop.textContent).toBe("copy");
+    delete (document as any).execCommand;
+  });
+
+  test("a button that stops is left alone.", async () => {
+    const { stop } = open(extras);
+    const heard = vi.fn();
+    stop.addEventListener("click", heard);
+    stop.click();
+    expect(heard).toHaveBeenCalledOnce();
+  });
+
+  test("a run that costs nothing may be run again.", async () => {
+    const { root, model } = open(extras);
+    const button = root.querySelector<HTMLButtonElement>(".l0-again")!;
+    expect(button.hidden).toBe(true);
+    model.update({ meta: { can_again: true } });
+    expect(button.hidden).toBe(false);
+    button.click();
+    expect([model.sent, button.disabled]).toEqual([[{ type: "again" }], true]);
+    model.update({ meta: {} });
+    expect([button.hidden, button.disabled]).toEqual([true, false]);
+  });
+
+  test("where nobody answers, that is said.", async () => {
+    const { root } = open(extras, { can_again: true });
+    const button = root.querySelector<HTMLButtonElement>(".l0-again")!;
+    button.click();
+    vi.advanceTimersByTime(5000);
+    expect(button.disabled).toBe(false);
+    expect(root.querySelector("[role=status]")!.textContent).toBe("The kernel does not answer");
+  });
+
+  test("in the end nothing is left that listens.", async () => {
+    const { say, spans, model, end } = open(extras);
+    expect((document as any).adoptedStyleSheets).toHaveLength(1);
+    end();
+    expect((document as any).adoptedStyleSheets).toHaveLength(0);
+    expect(model.listeners).toBe(0);
+    await say("```js\nlet x\n");
+    expect(spans()).toEqual([]);
+  });
+
+  test("payloads in code become text in our spans and nothing else.", async () => {
+    const { say, answer, code } = open(extras);
+    for (const lang of ["html", "js", "python", "css", "yaml", "sql", "bash", "json", "diff", "x"]) {
+      const lines = corpus.flatMap((payload) => payload.split("\n")).filter((line) => !/^\s*[`~]{3}/.test(line));
+      await say(`\`\`\`${lang}\n${lines.join("\n")}\n\`\`\`\n\n`);
+    }
+    expect(code().length).toBeGreaterThan(1000);
+    for (const el of answer.querySelectorAll("pre *")) {
+      expect(el.tagName).toMatch(/^(SPAN|DIV|BUTTON)$/);
+      for (const { name, value } of el.attributes) {
+        expect(name).toMatch(/^(class|type)$/);
+        expect(value).toMatch(/^(l0-(t[ksncfaoid]|lang|part|copy)|button)$/);
+      }
+    }
+  });
+});

@@ -1,0 +1,95 @@
+"""What a run used, in words: tokens in and out, those of failed attempts, and the cost.
+
+Prices are the user's own table; without it, or for a model that is not in it, there is no cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from l0.monitoring import AttemptCost, Prices, RunCost, cost_of_run
+from l0.notebook._board_map import money
+
+if TYPE_CHECKING:
+    from l0.notebook._story import Story
+
+_prices: Prices | None = None
+
+
+def set_prices(prices: Prices | Mapping[str, Any] | None) -> None:
+    """Say what tokens cost, for every view of a run from now on; None for no costs.
+
+    Args:
+        prices: an `l0.monitoring.Prices`, or the mapping it is made of: model name to input and
+            output, each per million tokens, in the currency you think in.
+
+    Raises:
+        TypeError: the table is no mapping.
+        ValueError: a price makes no sense; its model is named.
+
+    Example:
+        >>> set_prices({"gpt-5-mini": (0.25, 2.0)})
+        >>> set_prices(None)
+    """
+    global _prices  # noqa: PLW0603  one table a kernel
+    _prices = prices if prices is None or isinstance(prices, Prices) else Prices(prices)
+
+
+def usage(story: Story) -> str:
+    """What a run used, as views say it; "" where nothing is known of it, or it goes on.
+
+    Example:
+        >>> from l0.notebook._story import Story
+        >>> usage(Story())
+        ''
+    """
+    told = None if story.outcome is None else _cost(story)
+    if told is None or not told.usage.total_tokens:
+        return ""
+    came, went = told.usage.input_tokens, told.usage.output_tokens
+    parts = [
+        _about(told.attempts)
+        + (f"{came:,} tokens in, {went:,} out" if came else f"{went:,} tokens out")
+    ]
+    failed = [each for each in told.attempts if each.outcome != "completed"]
+    lost = sum(each.usage.input_tokens + each.usage.output_tokens for each in failed)
+    if lost:
+        parts.append(f"{_about(failed)}{lost:,} of them in failed attempts")
+    if price := _cost_in_words(told):
+        parts.append(f"cost {price}")
+    return " · ".join(parts)
+
+
+def _cost_in_words(told: RunCost) -> str:
+    """The cost as digits, `about` if some of it is an estimate; "" without prices for all of it."""
+    digits = money(told.total) if any(each.cost is not None for each in told.attempts) else None
+    return "" if digits is None else f"about {digits}" if told.estimated else digits
+
+
+def _about(attempts: list[AttemptCost]) -> str:
+    """What is said before a sum if the provider did not count all of it."""
+    return "about " if any(each.estimated for each in attempts) else ""
+
+
+def _cost(story: Story) -> RunCost | None:
+    """Tokens and cost of each attempt; of a run seen from its middle on, the tokens alone."""
+    prices = story.prices or _prices or {}
+    events = [each for each in story.events if each.type != "TOKENS"]  # many, and of no price
+    told: RunCost | None = None
+    with suppress(ValueError):  # its events begin in the middle, or are no run's
+        for name in _names(story.model):
+            told = cost_of_run(events, prices, model=name)
+            if told.total is not None:
+                break
+    if told is None:
+        told = RunCost(total=None, usage=story.state.usage)
+    return told
+
+
+def _names(model: str | None) -> list[dict[int, str]]:
+    """What the primary may be called in a table: `openai:gpt-x` is gpt-x to it."""
+    if not model:
+        return [{}]
+    return [{0: model}, {0: model.partition(":")[2] or model}]
