@@ -137,7 +137,7 @@ def defaults() -> str:
     return table(
         ("`%config L0Magics.…`", "default", "meaning"),
         (
-            (f"`{name}`", f"`{traits[name].default_value!r}`", _setting(traits[name]))
+            (f"`{name}`", f"`{traits[name].default()!r}`", _setting(traits[name]))
             for name in own
         ),
     )

@@ -279,7 +279,7 @@ function render({ model, el, signal }: Props): () => void {
     const { labels, format = "markdown" } = meta;
     const width = WIDTHS.find(([most]) => labels.length <= most)![1];
     cards = labels.map((label, i) => column(part(model, i), label, format, labels.length < 3, ask, off));
-    for (const card of cards) card.el.style.flexBasis = width;
+    grid.style.gridTemplateColumns = `repeat(auto-fit, minmax(${width}, 1fr))`;
     grid.append(...cards.map((card) => card.el));
   };
   const sink: Sink = {

@@ -240,7 +240,8 @@ function render({ model, el, signal }: Props): () => void {
   });
   const keep = button("Keep", off, () => tell(model, { type: "keep" }));
   keep.title = "Leave a plain table, which can be saved";
-  const tools = h("header", "head", title, known, search, status, models, fresh, keep);
+  const kept = model.get("can_keep") && keep; // not where no output is saved
+  const tools = h("header", "head", title, known, search, status, models, fresh, kept);
 
   listen(root, "keydown", off, (event: KeyboardEvent) => {
     if (event.key !== "Escape" || !opened || model.get("mode") !== "runs") return;

@@ -68,6 +68,7 @@ class Kernel {
       mode: "runs",
       ids: [],
       texts: [],
+      can_keep: true,
       table: this.table({ from: 0, count: 100 }),
       ...traits,
     });
@@ -427,6 +428,13 @@ test.each(MODULES)("%s: keep is asked of the kernel, refresh reads anew", (_, vi
   click(named("Refresh"));
   expect(kernel.asked("list").at(-1).refresh).toBe(true);
   expect(all(".l0-row").length).toBe(2);
+});
+
+test.each(MODULES)("%s: where nothing can be kept there is no button for it", (_, view) => {
+  const { all } = open(view, new Kernel(1, { can_keep: false }));
+  const names = all("header button").map((each) => each.textContent);
+  expect(names).toContain("Refresh");
+  expect(names).not.toContain("Keep");
 });
 
 test.each(MODULES)("%s: plain keys stay in the view", (_, view) => {

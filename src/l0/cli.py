@@ -231,12 +231,12 @@ def _url(place: str) -> str:
 
 
 async def _find(store: EventStore, wanted: str | None) -> str:
-    """The run meant: the latest, or the only one whose id begins so."""
+    """The run meant: the latest to begin, or the only one whose id begins so."""
     known = [found.stream_id for found in await store.list_streams()]
     if not known:
         raise ValueError("the store holds no runs")
     if wanted is None:
-        return max(known)
+        return known[0]
     fits = [name for name in known if name.startswith(wanted)]
     if len(fits) != 1:
         raise ValueError(
@@ -256,9 +256,9 @@ async def _demo(arguments: argparse.Namespace) -> int:
 
 async def _runs(arguments: argparse.Namespace) -> int:
     async with _opened(arguments.store) as store:
-        found = sorted(await store.list_streams(), key=lambda run: run.start_ts, reverse=True)
+        found = await store.list_streams(arguments.limit)
     print(f"{'run':<38}{'begun':<21}{'seconds':>8}{'tokens':>8}{'events':>8}  outcome")
-    for run in found[: arguments.limit]:
+    for run in found:
         begun = _date(run.start_ts)
         took = (run.end_ts - run.start_ts) / 1000
         print(

@@ -262,11 +262,6 @@ async def test_tab_and_enter_stop_a_run_in_notebook_7_in_the_dark(seven, provide
     await nb.set_theme("JupyterLab Light")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Notebook 7 hears keys before a view does, and asks the element that has the focus "
-    "whether it keeps them; lib/keys.ts says so on the view alone",
-)
 async def test_plain_keys_stay_in_the_view_in_notebook_7(seven, provider):
     provider.default = endless()
     nb = await seven("%%l0 openai:gpt-test -F text -o a\nTell me", "1")

@@ -370,6 +370,37 @@ def test_partials_methods_and_recursion_have_an_identity():
     assert identity("text".join) != identity("other".join)
 
 
+class Told:
+    """As a model that is made by its name: a client, and what it is told."""
+
+    def __init__(self, temperature):
+        self.temperature = temperature
+
+    def __l0_identity__(self):
+        return f"told {self.temperature}"
+
+    def ask(self, prompt):
+        return [prompt]
+
+    def __call__(self, prompt):
+        return [prompt]
+
+
+def test_an_object_may_say_itself_what_it_is():
+    def using(told):
+        def model(prompt):
+            return told(prompt)
+
+        return model
+
+    def through(asked):
+        return lambda prompt: asked(prompt)
+
+    for made in (lambda n: Told(n), lambda n: Told(n).ask, lambda n: using(Told(n))):
+        assert identity(made(1)) == identity(made(1)) != identity(made(2))
+    assert identity(through(Told(1).ask)) != identity(through(Told(2).ask))
+
+
 def test_what_can_not_be_told_apart_needs_a_name():
     class Client:
         def ask(self, prompt):

@@ -435,6 +435,66 @@ async def test_a_store_of_ones_own_asks_for_a_pause_too():
     assert (await verify(store, "run")).records == 2000
 
 
+def test_what_a_loop_that_ended_left_unwritten_is_told_in_the_next():
+    """A loop that is closed cancels the task that was writing: its records are lost, not unseen."""
+    store = Store(hanging)
+    bus = EventBus(stream_id="run")
+    recorder = EventRecorder(store)
+    recorder.attach(bus)
+
+    async def leave():
+        tokens(bus, 0, "a")
+        tokens(bus, 1, "b")
+        await asyncio.sleep(0)
+
+    asyncio.run(leave())
+    store.act = None
+    asyncio.run(recorder.close())
+    assert "cancelled while it wrote" in str(recorder.error)
+    assert recorder.lost_records == 2
+
+
+def test_a_handler_whose_writing_was_cancelled_ends_no_later_loop():
+    store = Store()
+    recorder = EventRecorder(store)
+    bus = EventBus(recorder, stream_id="run")
+
+    async def leave(writing):
+        store.act = writing.wait
+        bus.emit(
+            "COMPLETE",
+            token_count=0,
+            content_length=0,
+            duration_ms=0.0,
+            fallback_index=0,
+            attempts=1,
+        )
+        await asyncio.sleep(0)
+
+    asyncio.run(leave(asyncio.Event()))
+    asyncio.run(recorder.close())
+    assert recorder.lost_records == 1
+
+
+def test_a_store_of_ones_own_asks_for_pauses_in_one_loop_after_another():
+    store = Store()
+    recorder = EventRecorder(store)
+
+    async def play(number):
+        gate = asyncio.Event()
+        store.act = gate.wait
+        bus = EventBus(recorder, stream_id=f"run-{number}")
+        for start in range(1100):
+            tokens(bus, start, "a")
+        asyncio.get_running_loop().call_soon(gate.set)
+        await recorder.room()
+        await recorder.close()
+
+    asyncio.run(play(1))
+    asyncio.run(play(2))
+    assert recorder.error is None
+
+
 async def test_s98_a_full_store_that_gets_nowhere_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(recorder_module, "_PATIENCE", 0.02)
     store = SQLiteEventStore(tmp_path / "runs.db", queue_records=10, commit_records=1)

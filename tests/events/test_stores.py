@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import resource
 import sqlite3
 import stat
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +30,7 @@ from l0.events import (
     set_default_store,
     verify,
 )
+from l0.events._jsonl_files import JsonlFiles
 from l0.testing import VirtualClock
 from l0.testing._check_store import check_store, records_of_run
 
@@ -454,9 +459,12 @@ class Broken(InMemoryEventStore):
         await super().append(records)
 
 
-async def test_s98_a_failing_secondary_is_left_out_and_told():
+@pytest.mark.parametrize(
+    "within", [lambda store: store, lambda store: TTLEventStore(store, ttl=60)], ids=["", "ttl"]
+)
+async def test_s98_a_failing_secondary_is_left_out_and_told(within):
     good, bad = InMemoryEventStore(), Broken(OSError("disk on fire"))
-    store = CompositeEventStore([good, bad])
+    store = within(CompositeEventStore([good, bad]))
     told = []
     bus = EventBus(stream_id="run")
     bus.subscribe(told.append, ["STORE_ERROR"])
@@ -629,6 +637,135 @@ async def test_a_database_that_is_never_let_go_is_given_up_with_what_to_do(tmp_p
     other.close()
     await store.append(records_of_run("one"))
     assert await store.exists("one"), "it goes on when the file is free"
+    await store.close()
+
+
+# --- a file that can't be written -------------------------------------------------------------
+
+
+async def test_a_disk_that_is_full_is_told_with_what_to_do_and_can_be_gone_on_with(tmp_path):
+    """Half a line may stand then; it is cut off when the file can be written again."""
+    store = JsonlEventStore(tmp_path / "runs")
+    records = records_of_run("run", ["x" * 60_000, "y"])
+    await store.append(records[:2])
+    await store.flush()
+    size = (tmp_path / "runs" / "run.jsonl").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, hard))
+    try:
+        await store.append(records[2:])
+        with pytest.raises(StoreError, match="check its permissions and free space"):
+            await store.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert await store.get_events("run") == records[:2]
+    await store.append(records[2:])
+    assert await store.get_events("run") == records
+    await store.close()
+
+
+async def test_a_damaged_database_is_told_as_a_store_error(tmp_path, monkeypatch):
+    store = SQLiteEventStore(tmp_path / "runs.db")
+
+    def damaged(*_):
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr("l0.events._sqlite_file._insert", damaged)
+    await store.append(records_of_run("run"))
+    with pytest.raises(StoreError, match="or a damaged one"):
+        await store.flush()
+    await store.close()
+
+
+async def test_what_is_written_with_a_damaged_stream_is_written_once(tmp_path, monkeypatch):
+    """A group of rows is tried again stream by stream, where one of its streams has trouble."""
+    monkeypatch.setattr("l0.events._jsonl_files._OPEN_FILES", 1)
+    store = JsonlEventStore(tmp_path / "runs")
+    good, bad = records_of_run("a"), records_of_run("b")
+    await store.append([bad[0], good[0]])
+    await store.flush()
+    with (tmp_path / "runs" / "b.jsonl").open("a") as file:
+        file.write('{"no": "record"}\n')
+    await store.append([good[1], bad[1]])
+    with pytest.raises(StoreError, match="is no record"):
+        await store.flush()
+    assert await store.get_events("a") == good[:2]
+    await store.close()
+
+
+async def test_a_file_that_may_not_be_deleted_is_told(tmp_path, monkeypatch):
+    store = JsonlEventStore(tmp_path / "runs")
+    await store.append(records_of_run("run"))
+
+    def refused(path, **_):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refused)
+        with pytest.raises(StoreError, match=r"can't delete .*run\.jsonl: Permission denied"):
+            await store.delete("run")
+    assert await store.delete("run")
+    assert not await store.delete("run")
+    await store.close()
+
+
+async def test_a_file_that_fails_when_it_is_closed_keeps_nobody_waiting(
+    tmp_path, monkeypatch, caplog
+):
+    store = JsonlEventStore(tmp_path / "runs", fsync="close")
+    await store.append([*records_of_run("one"), *records_of_run("two")])
+    await store.flush()
+    files = list(store._files._open.values())
+
+    def broken(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("l0.events._jsonl_files.os.fsync", broken)
+    await store.close()
+    assert "could not be closed" in caplog.text
+    assert all(file.closed for file in files)
+
+
+def test_a_process_that_is_forked_amid_a_write_leaves_the_files_alone(tmp_path):
+    """What a buffer held at that moment would be written by both."""
+    files = JsonlFiles(tmp_path / "runs", "never")
+    files.open()
+    files._file("run").write(b"once")
+    pid = os.fork()
+    if pid == 0:
+        files.abandon()
+        gc.collect()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    files.close()
+    assert files.path("run").read_bytes() == b"once"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda path: SQLiteEventStore(path / "runs.db"), lambda path: JsonlEventStore(path / "runs")],
+    ids=["sqlite", "jsonl"],
+)
+async def test_a_store_that_is_never_flushed_remembers_only_so_many_streams(
+    make, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("l0.events._appends._TAPS", 3)
+    store = make(tmp_path)
+    for number in range(10):
+        await store.append(records_of_run(f"run-{number}"))
+        assert len(store._appends._taps) <= 3
+    await store.close()
+
+
+async def test_reading_behind_a_disk_that_hangs_ends_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr("l0.events._sqlite.PATIENCE", 0.01)
+    store = SQLiteEventStore(tmp_path / "runs.db", commit_interval=0)
+    free, write = threading.Event(), store._file._backend.write
+    monkeypatch.setattr(store._file._backend, "write", lambda group: free.wait() and write(group))
+    await store.append(records_of_run("run"))
+    with pytest.raises(StoreError, match=r"did not write what it holds within 0.01 s"):
+        list(store.iter_records())
+    free.set()
     await store.close()
 
 

@@ -154,7 +154,7 @@ def test_a_thing_said_thousands_of_times_costs_as_much_as_it_is_long(unit):
         ("wrap", "x" * 3_000_000),
         ("wrap", "\t" * 300_000),
     ],
-    ids=repr,
+    ids=lambda value: repr(value[:20]),
 )
 def test_what_a_careless_reader_reads_again_and_again_is_read_once(name, text):
     """Calls that never close, fences, brackets, words of megabytes."""

@@ -87,6 +87,28 @@ def test_s47_a_fatal_halts_at_the_check_that_finds_it():
     assert engine.feed("more", GuardrailContext("aaa!more")) == []
 
 
+def test_after_a_fatal_a_rule_that_is_added_is_not_run():
+    """It would be fed the text that follows what halted the run, and that twice."""
+    fed = []
+
+    class Late:
+        patient = True
+
+        def feed(self, text, start):
+            fed.append((start, text))
+
+        def finish(self, state):
+            fed.append(state.content)
+
+    engine = GuardrailEngine([custom_pattern_rule("bad", "No", "fatal")])
+    text = "bad " + "x" * 2000
+    assert engine.acts(engine.feed(text, GuardrailContext(text))) == "halt"
+    engine.add_rule(GuardrailRule("late", start=Late))
+    engine.feed(" more", GuardrailContext(text + " more"))
+    engine.finish(GuardrailContext(text + " more", completed=True))
+    assert fed == []
+
+
 def test_a_fatal_need_not_stop_the_other_rules():
     """With stop_on_fatal=False all rules run."""
     engine = GuardrailEngine([saying("a", found=Severity.FATAL), saying("b")], stop_on_fatal=False)

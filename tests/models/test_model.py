@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 import l0
+from l0.compose._map_key import identity
 from l0.models import _sim
 from l0.testing import SIM_MODELS
 
@@ -45,6 +46,31 @@ async def test_options_become_parameters_of_the_request():
     body = _sim.server().requests[-1].body
     assert body["messages"][0] == {"role": "system", "content": "Be terse."}
     assert (body["max_completion_tokens"], body["seed"]) == (7, 3)
+
+
+async def test_a_map_asks_again_where_the_model_is_told_something_else(tmp_path):
+    """Stored answers are those of the same model: its name, and all that it was told."""
+
+    async def is_stored(name="sim:json", **options):
+        async with l0.model(name, **options) as ask:
+            store, rows = tmp_path / "map.db", ["A person"]
+            direct = await l0.map(rows, "{}", ask, store=store)
+            within = await l0.map(rows, "{}", lambda prompt: ask(prompt), store=store)
+        assert direct.reused == within.reused
+        return direct.reused == 1
+
+    for options in ({}, {"system": "Be brief."}, {"temperature": 0}, {"seed": 7, "top_p": 1}):
+        assert not await is_stored(**options)
+        assert await is_stored(**options)
+    assert await is_stored(top_p=1, seed=7)
+    assert await is_stored(speed=1e6)  # as fast as it likes: it says the same
+    assert not await is_stored("sim:story")
+
+
+def test_answers_of_the_local_server_are_not_taken_for_the_providers(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "a key")
+    real, local = l0.model("openai:gpt-x"), l0.model("openai:gpt-x", chaos="429")
+    assert identity(real) != identity(local)
 
 
 async def test_a_model_closed_is_opened_again_by_its_next_use():

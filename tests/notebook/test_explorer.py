@@ -261,6 +261,7 @@ async def test_costs_are_told_where_prices_are_known():
     }
     assert "6.00" in shown._static()["text/html"]
     assert asked(shown._runs, type="list", n=1)["costs"] is True
+    assert {line.cost for line in view(store, prices={"gpt-x": (2, 8)}).lines} == {6.0, None}
     assert asked(store, type="list", n=1)["costs"] is False
 
 

@@ -11,7 +11,7 @@ from traitlets import TraitError
 import l0
 from l0.guardrails import Guardrails
 from l0.models import _request, _sim
-from l0.notebook import Handle, _values, load
+from l0.notebook import Handle, _usage, _values, load
 
 pytest_plugins = ["notebook_shell"]
 
@@ -540,14 +540,25 @@ def test_defaults_are_set_by_config(cells):
     assert cells.view.notes == []
 
 
+def test_prices_are_set_by_config(cells):
+    cells("%config L0Magics.prices = {'gpt-x': (2, 8)}")
+    assert _usage._prices["gpt-x"].output == 8
+    cells("%config L0Magics.prices = {}")
+    assert _usage._prices is None
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("model", "sim:x"), ("timeout", "7"), ("retry", "x"), ("speed", "0"), ("format", "pdf")],
+    ("name", "value", "told"),
+    [
+        *(("model", "sim:x", "sim:x"), ("timeout", "7", "7"), ("retry", "x", "x")),
+        *(("speed", "0", "0"), ("format", "pdf", "pdf")),
+        ("prices", {"gpt-x": (-1, 8)}, "gpt-x"),
+    ],
 )
-def test_a_default_that_can_not_be_is_refused(cells, name, value):
+def test_a_default_that_can_not_be_is_refused(cells, name, value, told):
     magics = cells.magics
     before = getattr(magics, name)
-    with pytest.raises(TraitError, match=value):
+    with pytest.raises(TraitError, match=told):
         setattr(magics, name, value)
     assert getattr(magics, name) == before
 

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, field_validator  # noqa: TID253  a test needs models
 
 import l0
+from l0.compose import parallel
 from l0.errors import (
     AllStreamsExhaustedError,
     FatalGuardrailError,
@@ -402,6 +403,15 @@ def test_a_bad_option_is_told_before_anything_is_asked(options, error, says):
     """The call itself raises; nothing need be awaited."""
     with pytest.raises(error, match=says):
         structured(Person, ScriptedModel([GOOD]), **options)
+
+
+def test_a_call_that_is_not_awaited_is_named_as_it_was_written():
+    """By Python's own warning, and by `parallel`, which takes no coroutine."""
+    with pytest.warns(RuntimeWarning, match="coroutine 'structured' was never awaited"):
+        structured(int, lambda: ["1"])
+    made = structured_array(int, lambda: ["1"])
+    with pytest.raises(TypeError, match=r"write lambda: structured\(\.\.\.\)"):
+        l0.run_sync(parallel([made]))
 
 
 def test_a_stream_is_needed():

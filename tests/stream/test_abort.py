@@ -226,6 +226,91 @@ async def test_an_upstream_that_does_not_close_is_left_after_two_seconds(clock, 
     check_run(told)
 
 
+class Managed:
+    """A context manager and the stream it gives; either does as it is told when it is closed."""
+
+    def __init__(self, closing, leaving):
+        self.closing, self.leaving = closing, leaving
+
+    async def __aenter__(self):
+        return _Given(self.closing)
+
+    async def __aexit__(self, *exc):
+        await self.leaving()
+
+
+class _Given:
+    def __init__(self, closing):
+        self.aclose = closing
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        raise StopAsyncIteration
+
+
+async def test_what_sticks_beside_it_gets_no_time_of_its_own(clock):
+    """Two seconds are for all of it; what is left by then is begun, so that it can let go."""
+    begun = []
+
+    async def stick():
+        begun.append(clock.now)
+        await clock.sleep(3600)
+
+    stream, told = started(lambda: Managed(stick, stick), clock, detect_zero_output=False)
+    assert await stream.read() == ""
+    assert clock.now == 2
+    assert begun == [0, 2]
+    check_run(told)
+
+
+async def test_a_cancellation_is_not_lost_in_an_upstream_that_fails_to_close(clock):
+    """It comes while the context manager is left, after the stream's own close has failed."""
+    leaving, left = asyncio.Event(), []
+
+    async def fail_to_close():
+        raise OSError("the socket is gone already")
+
+    async def leave():
+        leaving.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append(True)
+
+    stream, told = started(lambda: Managed(fail_to_close, leave), clock, detect_zero_output=False)
+    task = asyncio.create_task(stream.read())
+    await leaving.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (left, stream.outcome) == ([True], "cancelled")
+    check_run(told)
+
+
+async def test_a_cancellation_while_closing_leaves_nothing_open(clock):
+    """What is not closed yet is closed all the same, and then the cancellation goes on its way."""
+    closing, left = asyncio.Event(), []
+
+    async def stick():
+        closing.set()
+        await asyncio.Event().wait()
+
+    async def leave():
+        await asyncio.sleep(0)
+        left.append(True)
+
+    stream, told = started(lambda: Managed(stick, leave), clock, detect_zero_output=False)
+    task = asyncio.create_task(stream.read())
+    await closing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (left, stream.outcome) == ([True], "cancelled")
+    check_run(told)
+
+
 async def test_closing_happens_on_every_way_out(clock):
     """End, error, retry, fallback, read after it: each upstream closed before the next opens."""
     order = []

@@ -158,6 +158,31 @@ def test_s93_keyboard_interrupt_closes_the_upstream(form, monkeypatch):
     assert stream.outcome == ("aborted" if form == "stream" else "cancelled")
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_s93_an_exit_is_raised_where_it_was_asked_for(error):
+    """Raised on the loop thread it must neither end it, nor leave its caller waiting for ever."""
+    raised = []
+
+    def leave():
+        raise error
+
+    def ask():
+        try:
+            run_sync(leave).read()
+        except BaseException as again:
+            raised.append(again)
+
+    slow = run_sync(ScriptedModel(["a", stall(0.05), "b"]))
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(slow.read)
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(10)
+        assert raised == [error]
+        assert reading.result(10) == "ab"
+    assert run_sync(lambda: ["again"]).read() == "again"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
 def test_s93_after_a_fork():
     """The child starts a loop thread of its own; the parent's goes on."""

@@ -94,6 +94,22 @@ async def test_tool_errors_can_fail_the_attempt(play):
     assert run.one("ERROR").failure_type == "tool"
 
 
+async def test_a_validator_that_finds_nothing_may_say_nothing(play):
+    """None, as a function without a return gives it."""
+    run = await play(ScriptedModel([tool("1", "f")]), tool_validator=lambda name, arguments: None)
+    assert [call.errors for call in run.state.tool_calls] == [()]
+
+
+@pytest.mark.parametrize("given", [["city is missing"], "no", False, 3], ids=repr)
+async def test_a_validator_that_gives_something_else_is_told_what_to_give(clock, given):
+    """Its own mistake: not retried, and not taken for the model's."""
+    model = ScriptedModel([tool("1", "f")])
+    stream = l0.run(model, tool_validator=lambda name, arguments: given, clock=clock)
+    with pytest.raises(TypeError, match="tool_validator gave .*it gives a list of ToolArgumentErr"):
+        await stream.read()
+    assert model.calls == 1
+
+
 async def test_buffered_calls_come_together_in_order(play):
     """After the text, before the end."""
     model = ScriptedModel([tool("2", "g", index=1), "a", tool("1", "f", index=0), "b"])
@@ -160,6 +176,19 @@ async def test_a_tool_is_executed_between_its_events(clock):
     assert [e.payload.status for e in story if e.type == "TOOL_COMPLETED"] == ["success", "error"]
     with pytest.raises(FeatureNotEnabledError, match="inside"):
         await stream.call_tool(stream.state.tool_calls[0], double)
+
+
+async def test_a_result_that_contains_itself_is_told_as_text(clock):
+    """The tool has run: what it gave goes to the caller, and its story to its end."""
+    told, ring = [], []
+    ring.append(ring)
+    stream = l0.run(ScriptedModel([tool("1", "f"), "done"]), clock=clock, on_event=told.append)
+    async for event in stream:
+        if event.is_tool_call:
+            assert await stream.call_tool(event.tool_call, lambda: ring) is ring
+    payloads = {e.type: e.payload for e in told}
+    assert payloads["TOOL_RESULT"].result == "[[...]]"
+    assert payloads["TOOL_COMPLETED"].status == "success"
 
 
 async def test_a_call_with_invalid_arguments_is_not_executed(clock):

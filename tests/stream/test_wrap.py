@@ -192,6 +192,18 @@ async def test_s94_with_options_merges(clock):
     assert "continuation" not in wrapped._options
 
 
+async def test_an_option_is_changed_by_either_of_its_names(clock):
+    """`context=` is `meta=`: what is said last counts."""
+    wrapped = l0.wrap(Client(chunks("hi")), clock=clock, meta={"job": 1}).with_options(
+        context={"job": 2}
+    )
+    stream = wrapped.chat.completions.create(messages=[], stream=True)
+    assert stream.options.meta == {"job": 2}
+    await stream.aclose()
+    with pytest.raises(TypeError, match="context is another name of meta"):
+        wrapped.with_options(meta={}, context={})
+
+
 async def test_s94_a_single_use_source_is_never_iterated_twice(clock):
     """Its real error is raised, whatever the policy says."""
     opened = []

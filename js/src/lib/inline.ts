@@ -1,6 +1,6 @@
 // Emphasis, code, links and breaks of a run of Markdown text: elements and text nodes only.
 
-import { h, min } from "./dom";
+import { h, max, min } from "./dom";
 
 /** A run of `*`, `_` or `~` that may open or close emphasis. */
 interface Run {
@@ -18,7 +18,7 @@ const ESCAPE = /\\([!-/:-@[-`{-~])/y;
 const CODE = /(`+)(?!`)([^]*?[^`])\1(?!`)/y;
 const MATH = /\$\$[^$]+\$\$|\$(?!\s)[^$\n]*[^\s$]\$(?!\d)|\\[([][^]+?\\[)\]]/y;
 const LINK =
-  /!?\[((?:[^[\]\\]|\\[^]|\[[^[\]]*\])*)\]\(\s{0,9}<?((?:[^\s()<>\\]|\\[^]|\([^\s()]*\))*)>?(?:\s{1,9}(?:"[^"]*"|'[^']*'))?\s{0,9}\)/y;
+  /!?\[((?:[^[\]\\]|\\[^]|\[[^[\]]*\]){0,999})\]\(\s{0,9}<?((?:[^\s()<>\\]|\\[^]|\([^\s()]*\))*)>?(?:\s{1,9}(?:"[^"]*"|'[^']*'))?\s{0,9}\)/y;
 const BARE = /https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)*_~\]]/iy;
 const BREAK = /(?: {2,}|\\)\n/y;
 const RUN = /\*+|_+|~~/y;
@@ -61,11 +61,14 @@ export function inline(parent: Element, text: string, open: boolean, links = tru
       else if ((m = take(ESCAPE))) piece = m[1];
     } else if (c === "`") {
       if ((m = take(CODE))) piece = code(m[2]!.replace(/^ ([^]*\S[^]*) $/, "$1"));
-      else if ((m = take(/`+/y))) {
-        const rest = text.slice(at + m[0].length);
-        const believed = open && rest && rest.length < TRUST;
-        piece = believed ? code(rest) : m[0];
-        if (believed) m[0] += rest;
+      else {
+        m = take(/`+/y)!;
+        piece = m[0];
+        const rest = text.slice(at + piece.length);
+        if (open && rest && rest.length < TRUST) {
+          piece = code(rest);
+          m[0] += rest;
+        }
       }
     } else if ((m = take(RUN))) {
       const after = text[at + m[0].length] ?? " ";
@@ -110,7 +113,7 @@ function flanks(inner: string, outer: string): boolean {
   );
 }
 
-/** An anchor for http, https and mailto; anything else gives nothing. */
+/** An anchor for http, https and mailto of some length; anything else gives nothing. */
 function link(url: string, label: string, open = false): HTMLElement | undefined {
   let target: URL;
   try {
@@ -118,13 +121,12 @@ function link(url: string, label: string, open = false): HTMLElement | undefined
   } catch {
     return undefined;
   }
-  if (!/^(https?|mailto):$/.test(target.protocol)) return undefined;
+  if (!/^(https?|mailto):$/.test(target.protocol) || url.length > 2000) return undefined;
   const a = h("a");
   a.href = target.href;
   a.target = "_blank";
   a.rel = "noopener noreferrer";
-  if (label === url) a.append(url);
-  else inline(a, label, open, false);
+  if (label !== url) inline(a, label, open, false);
   if (!a.textContent) a.append(url);
   return a;
 }
@@ -149,8 +151,11 @@ function emphasize(pieces: Piece[], end: number): Piece[] {
       out.push(piece);
       continue;
     }
-    for (let j = openers.length - 1; piece.closes && piece.n && j >= 0; j--) {
-      if (j < openers.length - REACH) break;
+    for (
+      let j = openers.length - 1;
+      piece.closes && piece.n && j >= max(0, openers.length - REACH);
+      j--
+    ) {
       const run = openers[j]!;
       if (run.c !== piece.c) continue;
       const size = min(2, run.n, piece.n);

@@ -24,7 +24,7 @@ type Draw = (el: HTMLElement, open: boolean, old?: any) => unknown;
 
 interface Block {
   tag: keyof HTMLElementTagNameMap;
-  raw: string;
+  written: string;
   /** Where it begins, in lines of what was parsed. */
   line: number;
   draw: Draw;
@@ -32,7 +32,7 @@ interface Block {
 
 interface Drawn extends Block {
   el: HTMLElement;
-  open: boolean;
+  growing: boolean;
   inside: unknown;
 }
 
@@ -50,7 +50,7 @@ const MANY = 200;
 
 /** Draw Markdown into `root` as it grows. */
 export function markdown(root: HTMLElement): Body {
-  const frozen: Array<{ el: HTMLElement; start: number }> = [];
+  const frozen: Array<{ el: HTMLElement; begins: number }> = [];
   let drawn: Drawn[] = []; // the blocks of `tail`
   let tail = "";
   let base = 0; // where `tail` begins in the whole text
@@ -62,9 +62,10 @@ export function markdown(root: HTMLElement): Body {
     },
     cut(content, keep) {
       // The block before the one that is cut may have been closed by what falls away.
-      const last = keep < base ? frozen.findLastIndex(({ start }) => start <= keep) : frozen.length;
+      const last =
+        keep < base ? frozen.findLastIndex(({ begins }) => begins <= keep) : frozen.length;
       const gone = frozen.splice(max(0, last - 1));
-      base = last > 1 ? gone[0]!.start : 0;
+      base = last > 1 ? gone[0]!.begins : 0;
       for (const { el } of [...gone, ...drawn]) el.remove();
       drawn = [];
       tail = content.slice(base, keep);
@@ -81,7 +82,7 @@ export function markdown(root: HTMLElement): Body {
         let skip = 0;
         for (const block of blocks) {
           while (line < block.line) skip += lines[line++]!.length + 1;
-          if (block !== blocks.at(-1)) frozen.push({ el: drawn.shift()!.el, start: base + skip });
+          if (block !== blocks.at(-1)) frozen.push({ el: drawn.shift()!.el, begins: base + skip });
         }
         tail = tail.slice(skip);
         base += skip;
@@ -99,12 +100,12 @@ function sync(parent: Element, old: Drawn[], next: Block[], open: boolean): Draw
     const last = open && i === next.length - 1;
     const was = old[i];
     const same = was?.tag === block.tag;
-    if (same && was.raw === block.raw && was.open === last) return was;
+    if (same && was.written === block.written && was.growing === last) return was;
     const el = same ? was.el : h(block.tag);
     const inside = block.draw(el, last, same ? (was.inside ?? []) : undefined);
     if (!was) parent.append(el);
     else if (!same) was.el.replaceWith(el);
-    return { ...block, el, open: last, inside };
+    return { ...block, el, growing: last, inside };
   });
 }
 
@@ -115,7 +116,7 @@ function parse(lines: string[], open = false): Block[] {
   let i = 0;
   let line = 0;
   const add = (tag: Block["tag"], draw: Draw) =>
-    blocks.push({ tag, draw, line, raw: lines.slice(line, i).join("\n") });
+    blocks.push({ tag, draw, line, written: lines.slice(line, i).join("\n") });
 
   while (i < lines.length) {
     const first = lines[i]!;
@@ -227,7 +228,7 @@ function list(lines: string[], i: number, m: RegExpExecArray | null, items: Bloc
       loose = depth < 0;
       inner.push(text.slice(min(width, max(0, depth))));
     }
-    items.push({ tag: "li", line, raw: inner.join("\n"), draw: nest(inner) });
+    items.push({ tag: "li", line, written: inner.join("\n"), draw: nest(inner) });
     m = ITEM.exec(lines[i] ?? "");
   }
   return i;
@@ -255,7 +256,7 @@ const cells = (line: string): string[] =>
 function row(line: string, dashes: string, head = false): Block {
   return {
     tag: "tr",
-    raw: head ? line + dashes : line,
+    written: head ? line + dashes : line,
     line: 0,
     draw(el, open) {
       el.replaceChildren();

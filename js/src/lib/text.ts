@@ -8,11 +8,11 @@ const SIZE = 2048;
 /** Without a line break for this long, a block ends anyway. */
 const LIMIT = 32768;
 
-/** A block: where it starts, how long it is, and its last text node, the one that grows. */
+/** A block: where it begins, how long it is, and its last text node, the one that grows. */
 interface Part {
   el: HTMLElement;
   end: Text;
-  start: number;
+  begins: number;
   length: number;
 }
 
@@ -27,8 +27,8 @@ export function text(root: HTMLElement): Body {
       let last = parts.at(-1);
       if (!last || last.length >= (last.end.data.endsWith("\n") ? SIZE : LIMIT)) {
         const end = new Text();
-        const start = last ? last.start + last.length : 0;
-        last = { el: div("part", end), end, start, length: 0 };
+        const begins = last ? last.begins + last.length : 0;
+        last = { el: div("part", end), end, begins, length: 0 };
         parts.push(last);
         root.append(last.el);
       }
@@ -47,10 +47,10 @@ export function text(root: HTMLElement): Body {
     cut(_, keep) {
       flush();
       marked.clear();
-      while (parts.length && parts.at(-1)!.start >= keep) parts.pop()!.el.remove();
+      while (parts.length && parts.at(-1)!.begins >= keep) parts.pop()!.el.remove();
       const last = parts.at(-1);
       if (!last) return;
-      last.end = new Text(last.el.textContent!.slice(0, keep - last.start));
+      last.end = new Text(last.el.textContent!.slice(0, keep - last.begins));
       last.length = last.end.length;
       last.el.replaceChildren(last.end);
     },
@@ -61,9 +61,9 @@ export function text(root: HTMLElement): Body {
       marked.add(position);
       flush();
       const start = [...content].slice(0, position).join("").length;
-      const part = parts.findLast((p) => p.start <= start);
+      const part = parts.findLast((p) => p.begins <= start);
       // A second finding inside one word, or before an earlier one, is read in the list below.
-      const at = part ? start - part.start - part.length + part.end.length : -1;
+      const at = part ? start - part.begins - part.length + part.end.length : -1;
       if (!part || at < 0) return;
       const node = part.end.splitText(at);
       const word = h("mark", "found", /^\S{0,40}|^[^]/.exec(node.data)![0]);

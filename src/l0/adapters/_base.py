@@ -208,7 +208,9 @@ class BaseAdapter(ABC):
                 yield event
                 if event.type is EventType.COMPLETE:
                     return
-        for event in decoder.finish():
+        for event in as_events(decoder.finish(), start):
+            if event.type is EventType.ERROR:
+                raise raised(event)
             yield event
 
 

@@ -68,6 +68,10 @@ class Decoder(Protocol):
         """
 
 
+REPORTED: Final = tuple(Decoder.__annotations__)
+"""What a decoder tells beside its answers."""
+
+
 @runtime_checkable
 class Adapter(Protocol):
     """What knows a provider's chunks: a name, and either of two methods.

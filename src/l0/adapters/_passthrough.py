@@ -9,7 +9,7 @@ import msgspec
 
 from l0.adapters._anthropic import AnthropicAdapter
 from l0.adapters._base import BaseAdapter, BaseDecoder
-from l0.adapters._contract import Decoded, Decoder
+from l0.adapters._contract import REPORTED, Decoded, Decoder
 from l0.adapters._openai import OpenAIAdapter
 from l0.adapters._responses import OpenAIResponsesAdapter
 from l0.adapters._values import error_event, text
@@ -17,14 +17,6 @@ from l0.errors import InvalidStreamError
 from l0.events import Event, EventType
 
 _PROVIDERS: Final = (OpenAIResponsesAdapter(), AnthropicAdapter(), OpenAIAdapter())
-_REPORTED: Final = (
-    "usage",
-    "finish_reason",
-    "raw_finish_reason",
-    "model",
-    "response_id",
-    "finished",
-)
 _FIELDS: Final = frozenset(Event.__struct_fields__) | {"value"}
 _TYPES: Final = frozenset(EventType)
 
@@ -96,7 +88,7 @@ class PassthroughDecoder(BaseDecoder):
 
     def _ask(self, provider: Decoder, item: Any) -> Decoded:
         decoded = provider.feed(item)
-        for name in _REPORTED:
+        for name in REPORTED:
             setattr(self, name, getattr(provider, name))
         return decoded
 

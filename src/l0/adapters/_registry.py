@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from l0.adapters._anthropic import AnthropicAdapter
 from l0.adapters._base import AdapterOptions, BaseAdapter, BaseDecoder, names_of
-from l0.adapters._contract import Adapter, Decoded, Decoder
+from l0.adapters._contract import REPORTED, Adapter, Decoded, Decoder
 from l0.adapters._litellm import LiteLLMAdapter
 from l0.adapters._openai import OpenAIAdapter
 from l0.adapters._passthrough import PassthroughAdapter, PassthroughDecoder
@@ -196,7 +196,7 @@ def bind(
         wrap: Any = getattr(adapter, "wrap")  # noqa: B009  the protocol's, unknown to the type
         return wrap(stream, options), PassthroughDecoder(adapter.name)
     decoder = make(options, stream=stream) if _takes(make, "stream") else make(options)
-    whole = isinstance(decoder, BaseDecoder) or all(hasattr(decoder, n) for n in _REPORTED)
+    whole = isinstance(decoder, BaseDecoder) or all(hasattr(decoder, n) for n in _DEFAULTS)
     return stream, decoder if whole else _Reporting(decoder)
 
 
@@ -223,8 +223,8 @@ _NAMES: Final = frozenset(
     if isinstance(adapter, BaseAdapter) and adapter.options_class is not None
     for name in names_of(adapter.options_class)
 )
-_REPORTED: Final = {
-    **dict.fromkeys(("usage", "finish_reason", "raw_finish_reason", "model", "response_id")),
+_DEFAULTS: Final = {
+    **dict.fromkeys(REPORTED),
     "finished": False,
     "pings_before_first_token": False,
     "finish": tuple,  # of nothing
@@ -239,8 +239,8 @@ class _Reporting:
         self.feed = inner.feed
 
     def __getattr__(self, name: str) -> Any:
-        if name in _REPORTED:
-            return getattr(self._inner, name, _REPORTED[name])
+        if name in _DEFAULTS:
+            return getattr(self._inner, name, _DEFAULTS[name])
         return getattr(self._inner, name)
 
 

@@ -49,7 +49,8 @@ def identity(model: Any, name: str | None = None) -> str:
 
     That is its `name`, if it is given one; or else, of a function, its name, its code and the plain
     values that it refers to: defaults, closed-over and global ones. So with another model name or
-    temperature in it, it is another model.
+    temperature in it, it is another model. Of another object it is what its `__l0_identity__`, its
+    class, or a repr without an address says.
 
     Raises:
         ValueError: nothing about it says what it is.
@@ -84,7 +85,12 @@ def _described(value: Any, seen: set[int]) -> str | None:
 
 
 def _object(value: Any) -> str | None:
-    """An object that says what it is: a class, or one whose repr is its own without an address."""
+    """An object that says what it is: a class, or one whose repr is its own without an address.
+
+    One with settings says it by a method `__l0_identity__`, as what `l0.model` gives does.
+    """
+    if (own := _own(value)) is not None:
+        return own
     owner = getattr(value, "__self__", None)
     if isinstance(value, types.BuiltinFunctionType) and not isinstance(owner, types.ModuleType):
         told = _object(owner)
@@ -97,6 +103,12 @@ def _object(value: Any) -> str | None:
     if _ADDRESS.search(told):
         return None
     return f"{called}:{told}"
+
+
+def _own(value: Any) -> str | None:
+    """What an object itself says that it is; None if it doesn't."""
+    say = getattr(type(value), "__l0_identity__", None)
+    return None if say is None else f"{type(value).__qualname__}:{say(value)}"
 
 
 def _function(function: types.FunctionType, seen: set[int]) -> str:
@@ -173,7 +185,7 @@ _NOT_OURS = {"l0", "openai", "anthropic", "litellm"}  # another version of it is
 
 
 def _value(value: Any, seen: set[int]) -> str:
-    """What a function refers to: plain values and other functions count, clients don't."""
+    """What a function refers to: plain values, models, other functions count; clients don't."""
     if isinstance(value, _PLAIN):
         return repr(value)
     if isinstance(value, list | tuple | dict):
@@ -184,6 +196,8 @@ def _value(value: Any, seen: set[int]) -> str:
             pairs = sorted(f"{key!r}: {_value(each, seen)}" for key, each in value.items())
             return f"{{{', '.join(pairs)}}}"
         return f"[{', '.join(_value(each, seen) for each in value)}]"
+    if (own := _own(getattr(value, "__self__", value))) is not None:
+        return f"{own}.{getattr(value, '__name__', '')}"
     if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
         if str(getattr(value, "__module__", "")).partition(".")[0] in _NOT_OURS:
             return str(getattr(value, "__qualname__", ""))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from l0.compose._executor import RowOutcome
 from l0.errors import StoreError
 from l0.events import Usage
-from l0.events._sqlite_file import _in_wal_mode, trouble
+from l0.events._sqlite_file import connecting, in_wal_mode, transaction
 
 LEASE_SECONDS = 60.0
 BUSY_SECONDS = 30.0
@@ -57,23 +56,11 @@ def open_table(path: Path) -> sqlite3.Connection:
     Raises:
         StoreError: it can't be opened or is something else; the message says what to do.
     """
-    connection = None
-    try:
-        connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        _in_wal_mode(connection)
+    with connecting(path, busy=BUSY_SECONDS) as connection:
+        in_wal_mode(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         with transaction(connection):
             _set_up(path, connection)
-    except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
-        raise StoreError(trouble(path, error)) from error
-    except BaseException:
-        if connection is not None:
-            connection.close()
-        raise
     return connection
 
 
@@ -92,19 +79,6 @@ def _set_up(path: Path, connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={_APPLICATION}")
     connection.execute(f"PRAGMA user_version={_FORMAT}")
-
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """A transaction that is rolled back if anything goes wrong."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # the first failure is the one to tell
-            connection.execute("ROLLBACK")
-        raise
 
 
 def find(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Kept]:

@@ -26,8 +26,8 @@
     └── StoreError                           an event store failed; `.succeeded`, `.failed`
         └── CompositeStoreError              … one of several; `.errors`
 
-A class outside this module subclasses the nearest one. `RestoredError`, what a stored failure
-becomes whose class is not here, is the one `Error` that lives elsewhere.
+What only one room raises is declared there, as a subclass of the nearest one here. A stored failure
+whose class is not in this module comes back as a `RestoredError`.
 """
 
 from __future__ import annotations
@@ -335,6 +335,11 @@ class InterceptorError(Error):
         super().__init__(message, context)
         self.name = name
         self.phase = phase
+
+    def _attributes(self) -> dict[str, Any]:
+        known = super()._attributes()
+        known["interceptor"] = known.pop("name", "")  # `name` is the class, as of every error
+        return known
 
 
 class StoreError(ListingError):

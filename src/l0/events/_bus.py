@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from l0.errors._secrets import text_of
 from l0.events._catalog import Payload, known_type, payload_class
 from l0.events._clock import SYSTEM_CLOCK, Clock
 from l0.events._payloads import CallbackErrorPayload
@@ -294,7 +295,7 @@ class EventBus:
         log.debug("callback %s failed", name, exc_info=error)
         if type_ == CallbackErrorPayload.type:
             return  # a handler that fails on failures would never end
-        payload = CallbackErrorPayload(name, str(error), type(error).__name__, type_)
+        payload = CallbackErrorPayload(name, text_of(error), type(error).__name__, type_)
         event = ObservabilityEvent(payload.type, self.now(), self.stream_id, payload, self.meta)
         for handler in self._routes.get(payload.type) or self._route(payload.type):
             if handler is source:

@@ -10,25 +10,22 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from l0.errors import StoreError
+from l0.events._appends import Appends
+from l0.events._compact import expendable
 from l0.events._jsonl_file import read_lines, read_rows
 from l0.events._jsonl_files import JsonlFiles
 from l0.events._record import Record, records_of
 from l0.events._store import (
-    UNFINISHED,
     StreamMetadata,
     check_id,
-    grouped,
     metadata_of,
+    newest_first,
     path_of,
     register_store,
 )
-from l0.events._tap import Tap
-from l0.events._writer import Writer
+from l0.events._writer import PATIENCE, Writer
 
 T = TypeVar("T")
-
-_PATIENCE = 30.0
-_IDLE_MS = 3_600_000.0
 
 
 class JsonlEventStore:
@@ -77,7 +74,7 @@ class JsonlEventStore:
         self._sink = Writer(
             self._files, repr(self), interval=commit_interval, group=256, limit=queue_records
         )
-        self._taps: dict[str, Tap] = {}
+        self._appends = Appends(self._sink)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -94,16 +91,7 @@ class JsonlEventStore:
             ValueError: a stream id is not `[A-Za-z0-9_-]{1,128}`.
         """
         self._check_open()
-        streams = grouped(records)
-        for stream_id in streams:
-            tap = self._taps.get(stream_id)
-            if tap is not None and tap.error is not None:
-                del self._taps[stream_id]
-                raise tap.error
-        for stream_id, rows in streams.items():
-            self._sink.put(self._taps.setdefault(stream_id, Tap()), rows)
-        if self._sink.full:
-            await self._sink.room(_PATIENCE)
+        await self._appends.put(records)
 
     async def flush(self) -> None:
         """Wait until everything appended so far is written.
@@ -112,17 +100,13 @@ class JsonlEventStore:
             StoreError: some of it could not be.
         """
         self._check_open()
-        taps, self._taps = self._taps, {}
-        await self._sink.flush()
-        for tap in taps.values():
-            if tap.error is not None:
-                raise tap.error
+        await self._appends.flush()
 
     async def delete(self, stream_id: str) -> bool:
         """Forget a stream; whether it was there."""
         check_id(stream_id)
         self._check_open()
-        self._taps.pop(stream_id, None)
+        self._appends.forget(stream_id)
         return await self._sink.run(lambda: self._delete(stream_id))
 
     def _delete(self, stream_id: str) -> bool:
@@ -142,24 +126,23 @@ class JsonlEventStore:
         than an hour.
         """
         self._check_open()
-        found = sorted(await self.list_streams(), key=lambda m: (m.end_ts, m.stream_id))
-        sizes = {m.stream_id: self._files.path(m.stream_id).stat().st_size for m in found}
-        now, count, size, deleted = time.time() * 1000, len(found), sum(sizes.values()), 0
-        for each in found:
-            over = each.outcome != UNFINISHED or now - each.end_ts > _IDLE_MS
-            too_old = max_age is not None and now - each.end_ts > max_age * 1000
-            too_many = max_streams is not None and count > max_streams
-            too_big = max_bytes is not None and size > max_bytes
-            if over and (too_old or too_many or too_big):
-                await self.delete(each.stream_id)
-                count, size, deleted = count - 1, size - sizes[each.stream_id], deleted + 1
+        found = await self.list_streams()
+        sizes = {each.stream_id: self._files.size(each.stream_id) for each in found}
+        size, deleted = sum(sizes.values()), 0
+
+        def is_too_big() -> bool:
+            return max_bytes is not None and size > max_bytes
+
+        for stream_id in expendable(found, time.time() * 1000, max_streams, max_age, is_too_big):
+            await self.delete(stream_id)
+            size, deleted = size - sizes[stream_id], deleted + 1
         return deleted
 
     async def close(self) -> None:
         """Write everything and close the files; closing twice is harmless."""
         if not self._closed:
             self._closed = True
-            await asyncio.to_thread(self._sink.close, _PATIENCE)
+            await asyncio.to_thread(self._sink.close, PATIENCE)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -202,8 +185,7 @@ class JsonlEventStore:
     async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
         """What streams there are, the newest first; reads every file."""
         tallies = await self._read(lambda: list(self._files.tallies()))
-        found = sorted(map(metadata_of, tallies), key=_by_start, reverse=True)
-        return found[:limit]
+        return newest_first(map(metadata_of, tallies), limit)
 
     async def _read(self, query: Any, stream_id: str | None = None) -> Any:
         if stream_id is not None:
@@ -221,17 +203,13 @@ class JsonlEventStore:
     ) -> Iterator[Record]:
         """Records in order of stream and seq, read as they are needed, without an event loop."""
         self._check_open()
-        self._sink.flush_sync(_PATIENCE)
+        self._sink.flush_sync(PATIENCE)
         wanted = None if types is None else set(map(str, types))
         ids = self._files.ids() if stream_id is None else [check_id(stream_id)]
         for each in ids:
             for record in self._records(each):
                 if wanted is None or record.type in wanted:
                     yield record
-
-
-def _by_start(found: StreamMetadata) -> tuple[Any, ...]:
-    return (found.start_ts, found.stream_id)
 
 
 def _reader(url: str) -> JsonlEventStore:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from l0.errors import StoreError
 from l0.events._jsonl_file import last_line, read_rows
@@ -22,7 +23,8 @@ class JsonlFiles:
 
     def __init__(self, directory: Path, fsync: str) -> None:
         self._directory, self._fsync = directory, fsync
-        self._open: OrderedDict[str, BinaryIO] = OrderedDict()
+        # Without buffers: what one held would be written twice by a process that is forked.
+        self._open: OrderedDict[str, FileIO] = OrderedDict()
 
     def open(self) -> None:
         """Make the directory if need be."""
@@ -61,23 +63,37 @@ class JsonlFiles:
             tally.add(row)
         return tally if tally.seq >= 0 else None
 
+    def size(self, stream_id: str) -> int:
+        """Bytes of a stream's file; none if it is gone."""
+        try:
+            return self.path(stream_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def write(self, streams: list[tuple[Tally, list[Row]]]) -> None:
         """Append each stream's rows to its file."""
+        for _, rows in streams:  # so that a file that can't be used fails before any is written
+            self._file(rows[0].stream_id)
         for _, rows in streams:
-            file = self._file(rows[0].stream_id)
+            stream_id = rows[0].stream_id
             try:
-                file.write(b"".join(line_of(row) + b"\n" for row in rows))
-                file.flush()
-                if self._fsync == "commit":
-                    os.fsync(file.fileno())
+                self._append(self._file(stream_id), rows)
             except OSError as error:
-                self._close(rows[0].stream_id)
+                with contextlib.suppress(OSError):  # the first failure is the one to tell
+                    self._close(stream_id)
                 raise FileTrouble(
                     f"can't write to {self._directory}: {error.strerror}; check its permissions "
                     "and free space"
                 ) from error
 
-    def _file(self, stream_id: str) -> BinaryIO:
+    def _append(self, file: FileIO, rows: list[Row]) -> None:
+        left = memoryview(b"".join(line_of(row) + b"\n" for row in rows))
+        while left:
+            left = left[file.write(left) :]
+        if self._fsync == "commit":
+            os.fsync(file.fileno())
+
+    def _file(self, stream_id: str) -> FileIO:
         file = self._open.get(stream_id)
         if file is None:
             if len(self._open) >= _OPEN_FILES:
@@ -86,7 +102,7 @@ class JsonlFiles:
         self._open.move_to_end(stream_id)
         return file
 
-    def _opened(self, stream_id: str) -> BinaryIO:
+    def _opened(self, stream_id: str) -> FileIO:
         path = self.path(stream_id)
         try:
             if path.exists():
@@ -94,7 +110,7 @@ class JsonlFiles:
                 if line is not None and row_of_line(line).stream_id != stream_id:
                     raise StoreError(f"{path} holds another stream, whose id differs in case only")
                 os.truncate(path, end)  # what follows is a torn line
-            return path.open("ab")
+            return path.open("ab", buffering=0)
         except OSError as error:
             raise FileTrouble(f"can't write {path}: {error.strerror}") from error
         except ValueError as error:
@@ -106,23 +122,30 @@ class JsonlFiles:
     def _close(self, stream_id: str) -> None:
         file = self._open.pop(stream_id, None)
         if file is not None:
-            if self._fsync == "close":
-                os.fsync(file.fileno())
-            file.close()
+            with file:
+                if self._fsync == "close":
+                    os.fsync(file.fileno())
 
     def delete(self, stream_id: str) -> bool:
         """Forget a stream."""
         self._close(stream_id)
         path = self.path(stream_id)
-        there = path.exists()
-        path.unlink(missing_ok=True)
-        return there
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(
+                f"can't delete {path}: {error.strerror}; check the permissions of its directory"
+            ) from error
+        return True
 
     def abandon(self) -> None:
-        """Files have no state that a forked process could harm."""
+        """A forked process opens the files again; the parent's hold nothing to be written."""
         self._open.clear()
 
     def close(self) -> None:
         """Close all files."""
-        for stream_id in list(self._open):
-            self._close(stream_id)
+        with contextlib.ExitStack() as each:  # also the others, where one can't be closed
+            for stream_id in self._open:
+                each.callback(self._close, stream_id)

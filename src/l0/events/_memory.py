@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
+from l0.events._compact import expendable
 from l0.events._record import Record, Row, Tally, records_of
 from l0.events._sink import DirectSink
 from l0.events._store import (
@@ -13,10 +13,9 @@ from l0.events._store import (
     check_id,
     grouped,
     metadata_of,
+    newest_first,
     register_store,
 )
-
-_IDLE_MS = 3_600_000.0
 
 
 class InMemoryEventStore:
@@ -62,23 +61,24 @@ class InMemoryEventStore:
         """As `append`, for rows."""
         for stream_id, rows in streams.items():
             self.tally(stream_id).check(rows)
+        moved = False  # a stream has begun or ended, without which there is no room to be made
         for stream_id, rows in streams.items():
             tally = self._tallies.get(stream_id)
             if tally is None:
                 tally, self._rows[stream_id] = Tally(stream_id), []
                 self._tallies[stream_id] = tally
+                moved = True
             for row in rows:
                 tally.add(row)
             self._rows[stream_id].extend(rows)
-        if len(self._tallies) > self.max_streams:
+            moved = moved or tally.outcome is not None
+        if moved and len(self._tallies) > self.max_streams:
             self._make_room()
 
     def _make_room(self) -> None:
-        now = time.time() * 1000
-        over = [t for t in self._tallies.values() if t.outcome or now - t.end_ts > _IDLE_MS]
-        over.sort(key=lambda tally: tally.end_ts)
-        for tally in over[: len(self._tallies) - self.max_streams]:
-            del self._tallies[tally.stream_id], self._rows[tally.stream_id]
+        known = self._tallies.values()
+        for stream_id in expendable(known, time.time() * 1000, self.max_streams):
+            del self._tallies[stream_id], self._rows[stream_id]
 
     async def get_events(
         self, stream_id: str, after_seq: int = -1, to_seq: int | None = None
@@ -114,8 +114,7 @@ class InMemoryEventStore:
 
     async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
         """What streams there are, the newest first."""
-        found = sorted(map(metadata_of, self._tallies.values()), key=_by_start, reverse=True)
-        return found[:limit]
+        return newest_first(map(metadata_of, self._tallies.values()), limit)
 
     def iter_records(
         self, stream_id: str | None = None, types: Iterable[str] | None = None
@@ -133,10 +132,6 @@ class InMemoryEventStore:
 
     async def close(self) -> None:
         """Nothing to let go of; what is kept can still be read."""
-
-
-def _by_start(found: StreamMetadata) -> tuple[Any, ...]:
-    return (found.start_ts, found.stream_id)
 
 
 register_store("memory", lambda _: InMemoryEventStore())

@@ -77,7 +77,7 @@ def replay_source(
         call = calls
         if not recorded.records:
             await recorded
-            attempts.extend(_attempts(recorded))
+            attempts[:] = _attempts(recorded)  # not twice, where two calls waited for it
         if call > len(attempts):
             raise StoreError(
                 f"the recorded run {recorded.stream_id} has {len(attempts)} attempts, this is call "

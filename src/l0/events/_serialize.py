@@ -17,6 +17,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 import msgspec
 
+from l0.errors import Error
 from l0.events._catalog import catalog
 from l0.events._state import State
 
@@ -208,10 +209,8 @@ class Plain:
             return value.to_dict()
         if isinstance(value, BaseException):
             self.changes.add("json")
-            tell = getattr(value, "to_json", None)
-            told = tell() if callable(tell) else None
-            if isinstance(told, dict):
-                return told
+            if isinstance(value, Error):
+                return value.to_json()
             return {"name": type(value).__name__, "message": _told(value, str)}
         if is_dataclass(value) and not isinstance(value, type):
             names = _form(type(value)).__struct_fields__
@@ -281,7 +280,7 @@ def _form(cls: Any) -> Any:
     """What msgspec reads for a class: itself, or the fields of options that have a JSON form."""
     if not is_dataclass(cls) or not isinstance(cls, type):
         return cls
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     shown: list[Any] = []
     for each in fields(cls):
         hint = _readable(hints[each.name])
@@ -296,6 +295,13 @@ def _form(cls: Any) -> Any:
     form = msgspec.defstruct(cls.__name__, shown, kw_only=True, namespace={"__doc__": cls.__doc__})
     _options[form] = cls
     return form
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls)
+    except Exception:  # other people's classes may name types that only a type checker sees
+        return dict.fromkeys((each.name for each in fields(cls)), Any)
 
 
 def _readable(hint: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from os import PathLike, fspath
 from pathlib import Path
@@ -10,7 +10,16 @@ from typing import Any, cast
 
 from l0.errors import StoreError
 from l0.events._record import UNREADABLE, Record, Row, row_of
-from l0.events._store import StreamMetadata, check_id, is_store, open_store, path_of
+from l0.events._store import (
+    StreamMetadata,
+    check_id,
+    is_store,
+    open_store,
+    path_of,
+    scheme_of,
+)
+
+_OF_FILES = frozenset({"sqlite", "jsonl"})  # the schemes whose URLs hold a path
 
 
 async def get_stream_metadata(store: Any, stream_id: str) -> StreamMetadata | None:
@@ -102,7 +111,7 @@ async def reading(source: Any) -> AsyncIterator[Any]:
         StoreError: there is nothing there.
     """
     if not isinstance(source, str | PathLike):
-        yield source
+        yield list(source) if isinstance(source, Iterator) else source  # it is gone through twice
         return
     store = _opened(fspath(source))
     try:
@@ -113,13 +122,15 @@ async def reading(source: Any) -> AsyncIterator[Any]:
 
 
 def _opened(text: str) -> Any:
-    is_url = ":" in text[2:]
-    path = Path(path_of(text) if is_url else text)
+    scheme = scheme_of(text)
+    if scheme and scheme.lower() not in _OF_FILES:
+        return open_store(text, read_only=True)
+    path = Path(path_of(text) if scheme else text)
     try:
         there = path.exists()
     except (OSError, ValueError) as error:  # too long a name, a NUL in it, no permission
         raise StoreError(f"can't read {str(path)[:200]!r} ({error}); check the path") from error
-    if not there and not text.startswith("memory:"):
+    if not there:
         raise StoreError(f"there is no {path}; check the path")
     if path.suffix.lower() == ".jsonl" and path.is_file():
         from l0.events._jsonl_file import JsonlFile  # it reads through this module's neighbours

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from l0.errors import StoreError
+from l0.events._appends import Appends
 from l0.events._record import (
     UNREADABLE,
     Record,
@@ -21,14 +22,12 @@ from l0.events._record import (
 )
 from l0.events._sqlite_file import open_readonly, trouble
 from l0.events._sqlite_shared import acquire, release, select_streams
-from l0.events._store import StreamMetadata, check_id, grouped
-from l0.events._tap import Tap
+from l0.events._store import StreamMetadata, check_id
+from l0.events._writer import PATIENCE
 
 T = TypeVar("T")
 
 _COLUMNS = "stream_id, seq, ts, type, data, meta, prev, hash"
-_PATIENCE = 30.0  # seconds in which a full queue must get on
-_TAPS = 1000
 
 
 class SQLiteEventStore:
@@ -87,7 +86,7 @@ class SQLiteEventStore:
         options = (commit_interval, commit_records, queue_records, synchronous)
         self._file = acquire(self.path.resolve(), options)
         self._sink = self._file.writer
-        self._taps: dict[str, Tap] = {}  # of the streams appended to since the last flush
+        self._appends = Appends(self._sink)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -104,18 +103,7 @@ class SQLiteEventStore:
             ValueError: a stream id is not `[A-Za-z0-9_-]{1,128}`.
         """
         self._check_open()
-        streams = grouped(records)
-        for stream_id in streams:
-            tap = self._taps.get(stream_id)
-            if tap is not None and tap.error is not None:
-                del self._taps[stream_id]
-                raise tap.error
-        for stream_id, rows in streams.items():
-            self._sink.put(self._taps.setdefault(stream_id, Tap()), rows)
-        if self._sink.full:
-            await self._sink.room(_PATIENCE)
-        if len(self._taps) > _TAPS:
-            await self.flush()
+        await self._appends.put(records)
 
     async def flush(self) -> None:
         """Wait until everything appended so far is committed.
@@ -124,17 +112,13 @@ class SQLiteEventStore:
             StoreError: some of it could not be.
         """
         self._check_open()
-        taps, self._taps = self._taps, {}
-        await self._sink.flush()
-        for tap in taps.values():
-            if tap.error is not None:
-                raise tap.error
+        await self._appends.flush()
 
     async def delete(self, stream_id: str) -> bool:
         """Forget a stream; whether it was there."""
         check_id(stream_id)
         self._check_open()
-        self._taps.pop(stream_id, None)
+        self._appends.forget(stream_id)
         return await self._file.run(self._file.delete, stream_id)
 
     async def compact(
@@ -231,7 +215,7 @@ class SQLiteEventStore:
         It sees everything that was appended before.
         """
         self._check_open()
-        self._sink.flush_sync(_PATIENCE)
+        self._sink.flush_sync(PATIENCE)
         return open_readonly(self.path)
 
     def iter_records(

@@ -36,7 +36,8 @@ _INSERT_MANY = _INSERT + ",(?,?,?,?,?,?,?,?)" * (_ROWS - 1)
 _STREAM = "INSERT OR REPLACE INTO streams VALUES (?,?,?,?,?,?)"
 _META = "SELECT * FROM streams"
 
-_leaked: list[sqlite3.Connection] = []  # of the process this one was forked from
+abandoned: list[sqlite3.Connection] = []
+"""Connections of the process this one was forked from: closing them here would harm it."""
 
 
 class SQLiteBackend:
@@ -90,7 +91,8 @@ class SQLiteBackend:
         give_up = time.monotonic() + _PATIENCE
         while True:
             try:
-                with self.transaction() as connection:
+                connection = self.connection
+                with transaction(connection):
                     _insert(connection, rows)
                     connection.executemany(_STREAM, [_index_row(tally) for tally, _ in streams])
                 return
@@ -99,26 +101,16 @@ class SQLiteBackend:
                     f"{self._path} has other records of stream {rows[0].stream_id} already: does "
                     "another process write the same stream? Give each run its own stream_id"
                 ) from error
-            except sqlite3.OperationalError as error:
+            except sqlite3.DataError as error:  # a record too large for SQLite: its stream's alone
+                raise StoreError(trouble(self._path, error)) from error
+            except sqlite3.Error as error:
                 if not _is_busy(error) or time.monotonic() > give_up:
                     raise FileTrouble(trouble(self._path, error)) from error
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is rolled back if anything goes wrong."""
-        connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # the first failure is the one to tell
-                connection.execute("ROLLBACK")
-            raise
-
     def delete(self, stream_id: str) -> bool:
         """Forget a stream."""
-        with self.transaction() as connection:
+        connection = self.connection
+        with transaction(connection):
             connection.execute("DELETE FROM records WHERE stream_id=?", (stream_id,))
             gone = connection.execute("DELETE FROM streams WHERE stream_id=?", (stream_id,))
         return gone.rowcount > 0
@@ -139,9 +131,9 @@ class SQLiteBackend:
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def abandon(self) -> None:
-        """After a fork the connection belongs to the parent: closing it here would harm it."""
+        """After a fork the connection belongs to the parent."""
         if self._connection is not None:
-            _leaked.append(self._connection)
+            abandoned.append(self._connection)
             self._connection = None
 
     def close(self) -> None:
@@ -164,21 +156,9 @@ def open_file(path: Path) -> sqlite3.Connection:
         )
     if path.is_dir():
         raise StoreError(f"{path} is a directory; give the path of a file in it")
-    connection: sqlite3.Connection | None = None
-    try:
-        connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+    with connecting(path) as connection:
         _check_format(path, connection)
         _set_up(path, connection)
-    except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
-        raise StoreError(trouble(path, error)) from error
-    except BaseException:
-        if connection is not None:
-            connection.close()
-        raise
     return connection
 
 
@@ -193,30 +173,61 @@ def open_readonly(path: Path, *, alone: bool = False) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise StoreError(f"there is no file {path}; check the path")
-    connection = None
     # The second way is also for media where no WAL index can be made.
     for mode in ("ro", "ro&immutable=1")[alone:]:
         try:
-            connection = sqlite3.connect(
-                f"file:{quote(fsencode(path))}?mode={mode}",
-                uri=True,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            if not _check_format(path, connection):
-                raise StoreError(f"{path} holds no event log")
+            with connecting(path, f"?mode={mode}") as connection:
+                if not _check_format(path, connection):
+                    raise StoreError(f"{path} holds no event log")
+        except StoreError as error:
+            if mode != "ro" or "unable to open" not in str(error.__cause__):
+                raise
+        else:
             return connection
-        except sqlite3.Error as error:
-            if connection is not None:
-                connection.close()
-            if mode != "ro" or "unable to open" not in str(error):
-                raise StoreError(trouble(path, error)) from error
-        except StoreError:
-            if connection is not None:
-                connection.close()
-            raise
     raise AssertionError
+
+
+@contextlib.contextmanager
+def connecting(
+    path: Path, parameters: str = "", *, busy: float | None = None
+) -> Iterator[sqlite3.Connection]:
+    """A connection to be made ready in the `with`; it stays open, unless that fails.
+
+    `parameters` are those of SQLite's URLs, `busy` the seconds for which other processes are waited
+    for, 5 unless told otherwise.
+
+    Raises:
+        StoreError: SQLite refuses; the message says what to do.
+    """
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(fsencode(path))}{parameters}" if parameters else path,
+            uri=bool(parameters),
+            timeout=BUSY_SECONDS if busy is None else busy,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        yield connection
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(trouble(path, error)) from error
+        raise
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that is rolled back if anything goes wrong."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # the first failure is the one to tell
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _check_format(path: Path, connection: sqlite3.Connection) -> bool:
@@ -238,21 +249,15 @@ def _check_format(path: Path, connection: sqlite3.Connection) -> bool:
 def _set_up(path: Path, connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    _in_wal_mode(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    in_wal_mode(connection)
+    with transaction(connection):
         if not _check_format(path, connection):  # another process may have made them just now
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={FORMAT}")
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # the first failure is the one to tell
-            connection.execute("ROLLBACK")
-        raise
 
 
-def _in_wal_mode(connection: sqlite3.Connection) -> None:
+def in_wal_mode(connection: sqlite3.Connection) -> None:
     """Switch to WAL; SQLite doesn't wait for other processes here, so this does."""
     give_up = time.monotonic() + BUSY_SECONDS
     while True:

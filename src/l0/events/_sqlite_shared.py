@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from l0.errors import StoreError
-from l0.events._sqlite_file import SQLiteBackend, open_readonly, trouble
+from l0.events._compact import expendable
+from l0.events._sqlite_file import SQLiteBackend, abandoned, open_readonly, trouble
 from l0.events._store import UNFINISHED, StreamMetadata
-from l0.events._writer import Writer
+from l0.events._writer import PATIENCE, Writer
 
 T = TypeVar("T")
 
 _NAMES = StreamMetadata.__struct_fields__  # the columns of the index are called so, too
-_IDLE_MS = 3_600_000.0  # a stream that has not ended is taken for dead after an hour
-_CLOSE_SECONDS = 30.0
 
 
 class SharedFile:
@@ -68,23 +67,22 @@ class SharedFile:
     ) -> int:
         """Delete the oldest streams until the limits hold; on the writer's thread."""
         backend = self._backend
-        streams = select_streams(backend.connection, "ORDER BY end_ts, stream_id")
-        count, deleted = len(streams), 0
-        for each in streams:
-            over = each.outcome != UNFINISHED or now - each.end_ts > _IDLE_MS
-            too_old = max_age is not None and now - each.end_ts > max_age * 1000
-            too_many = max_streams is not None and count > max_streams
-            too_big = max_bytes is not None and backend.size() > max_bytes
-            if over and (too_old or too_many or too_big):
-                self.delete(each.stream_id)
-                count, deleted = count - 1, deleted + 1
+        streams = select_streams(backend.connection, "")
+
+        def is_too_big() -> bool:
+            return max_bytes is not None and backend.size() > max_bytes
+
+        deleted = 0
+        for stream_id in expendable(streams, now, max_streams, max_age, is_too_big):
+            self.delete(stream_id)
+            deleted += 1
         backend.shrink()
         return deleted
 
     def close(self) -> None:
         """Write everything and close the file; waits for it."""
         self.close_reader()
-        self.writer.close(_CLOSE_SECONDS)
+        self.writer.close(PATIENCE)
 
     def close_reader(self) -> None:
         """Close the reader; it is opened again when it is needed."""
@@ -95,8 +93,9 @@ class SharedFile:
 
     def after_fork(self) -> None:
         """The reader belongs to the parent; closing it here would harm it."""
-        _leaked.append(self._reader)
-        self._reader = None
+        if self._reader is not None:
+            abandoned.append(self._reader)
+            self._reader = None
         self._reading = threading.Lock()
 
 
@@ -119,7 +118,6 @@ def _index(rows: list[tuple[Any, ...]]) -> list[StreamMetadata]:
 
 _files: dict[Path, SharedFile] = {}
 _opening = threading.Lock()
-_leaked: list[sqlite3.Connection | None] = []
 
 
 def acquire(path: Path, options: tuple[float, int, int, str]) -> SharedFile:

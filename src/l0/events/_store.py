@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Protocol, TypeGuard, runtime_checkable
@@ -15,6 +15,7 @@ from l0.events._record import Record, Row, Tally, row_of
 
 UNFINISHED = "unfinished"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
 
 
 class StreamMetadata(msgspec.Struct, frozen=True):
@@ -99,19 +100,20 @@ def open_store(url: str | PathLike[str], *, read_only: bool = False) -> EventSto
         InMemoryEventStore(max_streams=1000)
     """
     text = fspath(url)
-    scheme, colon, rest = text.partition(":")
-    if not colon or len(scheme) < 2:  # one letter is a drive of Windows
-        scheme, rest = _scheme_of_path(text), "///" + text
+    scheme = scheme_of(text)
+    if not scheme:
+        scheme = _scheme_of_path(text)
+        text = f"{scheme}:///{text}"
     factory = _factories.get(scheme.lower())
     if factory is None:
         known = ", ".join(sorted(_factories))
         raise ValueError(
-            f"no event store is registered for {text!r}; known schemes are {known}, as in "
+            f"no event store is registered for {fspath(url)!r}; known schemes are {known}, as in "
             '"sqlite:///runs.db"; register_store adds one'
         )
     if read_only:
         factory = _readers.get(scheme.lower(), factory)
-    return factory(scheme + ":" + rest)
+    return factory(text)
 
 
 def register_store(scheme: str, factory: Factory, reader: Factory | None = None) -> None:
@@ -126,10 +128,19 @@ def register_store(scheme: str, factory: Factory, reader: Factory | None = None)
         >>> open_store("scratch:")
         InMemoryEventStore(max_streams=10)
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", scheme):
+    if not _SCHEME.fullmatch(scheme):
         raise ValueError(f"{scheme!r} is no URL scheme; use a word of two letters or more")
     _factories[scheme.lower()] = factory
     _readers[scheme.lower()] = reader or factory
+
+
+def scheme_of(text: str) -> str:
+    """The scheme of a URL; nothing of a path, which may have a colon, too.
+
+    One letter is a drive of Windows; a name with slashes or a number in front is part of a path.
+    """
+    scheme, colon, _ = text.partition(":")
+    return scheme if colon and _SCHEME.fullmatch(scheme) else ""
 
 
 def path_of(url: str) -> str:
@@ -244,6 +255,17 @@ def grouped(records: Sequence[Record]) -> dict[str, list[Row]]:
     for record in records:
         streams.setdefault(check_id(record.stream_id), []).append(row_of(record))
     return streams
+
+
+def newest_first(
+    streams: Iterable[StreamMetadata], limit: int | None = None
+) -> list[StreamMetadata]:
+    """Streams as stores list them."""
+    return sorted(streams, key=_by_start, reverse=True)[:limit]
+
+
+def _by_start(stream: StreamMetadata) -> tuple[float, str]:
+    return stream.start_ts, stream.stream_id
 
 
 def taken(stream_id: str, store: str) -> StoreError:

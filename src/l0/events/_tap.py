@@ -16,9 +16,6 @@ log = logging.getLogger("l0")
 class Backend(Protocol):
     """What writes rows, called on the writer's thread only; see SQLite and JSONL."""
 
-    def open(self) -> None:
-        """Get ready to write; called again in a process that was forked."""
-
     def tally(self, stream_id: str) -> Tally | None:
         """Where a stream stands in the file."""
 

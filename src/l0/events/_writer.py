@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _BREATH = 8  # events after which the thread lets others run
 _AT_EXIT = 5.0  # seconds a store has to write what it holds when the process ends
+PATIENCE = 30.0  # seconds in which a thread gets on, before who waits for it gives up
 _ENDED = 256  # streams that are remembered though they have ended: more may follow at once
 
 
@@ -110,9 +111,19 @@ class Writer:
             await self.run(_nothing)
 
     def flush_sync(self, timeout: float) -> None:
-        """As `flush`, for callers without an event loop."""
+        """As `flush`, for callers without an event loop.
+
+        Raises:
+            StoreError: it takes longer than `timeout` seconds.
+        """
         if not self._is_done():
-            self.submit(_nothing).result(timeout)
+            try:
+                self.submit(_nothing).result(timeout)
+            except TimeoutError as error:
+                raise StoreError(
+                    f"{self.name} did not write what it holds within {timeout:g} s; is the disk "
+                    "hung, or the file held by another process?"
+                ) from error
 
     def _is_done(self) -> bool:
         return self._idle and not self._queue
@@ -164,7 +175,10 @@ class Writer:
                 self._wake.wait(self._interval)
             if not self._take():
                 break
-        self._backend.close()
+        try:
+            self._backend.close()
+        except Exception as error:  # what was written stands; whoever waits must be told to go on
+            log.warning("%s could not be closed: %s", self.name, error)
         self._idle = True  # whoever comes now is told that it is closed
         for tap, item in _copy(self._queue):
             if tap is not None:

@@ -37,6 +37,12 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.name}>"
 
+    def __l0_identity__(self) -> str:
+        """What `map` stores answers by: another setting makes another model of it."""
+        told = {**self._options, **self._options["params"], "local": self._script is not None}
+        del told["params"]
+        return f"{self.name} {sorted(told.items())!r}"
+
     def __call__(
         self,
         prompt: str,

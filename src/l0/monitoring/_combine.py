@@ -194,6 +194,7 @@ class _Combined:
 
     def __init__(self, handlers: list[Handler]) -> None:
         self.handlers = [(handler, types_of(handler)) for handler in handlers]
+        self._wanting: dict[str, list[Handler]] = {}  # by type
         named = frozenset().union(*(types or () for _, types in self.handlers))
         # Somebody names what must be named, beside others who get everything else.
         self._mixed = any(not payload_class(each).listed for each in named)
@@ -207,26 +208,33 @@ class _Combined:
         return frozenset().union(*(known_types(handler) for handler, _ in self.handlers))
 
     def __call__(self, event: ObservabilityEvent) -> Awaitable[None] | None:
+        wanting = self._wanting.get(event.type)
+        if wanting is None:
+            wanting = self._wanting[event.type] = self._who_wants(event)
+        return call_each(wanting, event)
+
+    def _who_wants(self, event: ObservabilityEvent) -> list[Handler]:
+        """The handlers that get events of this type."""
         listed = getattr(event.payload, "listed", True)
-        return call_each(
-            (handler, event)
+        return [
+            handler
             for handler, types in self.handlers
             if (listed if types is None else event.type in types)
-        )
+        ]
 
 
 def call_each(
-    calls: Iterable[tuple[Callable[[Any], Any], Any]],
+    functions: Iterable[Callable[..., Any]], *args: Any
 ) -> Coroutine[Any, Any, None] | None:
-    """Call each with its argument; gives what is to be awaited.
+    """Call several functions; gives what is to be awaited.
 
     All are called, and awaited, whatever one of them does; then their failures are raised.
     """
     errors: list[Exception] = []
     waiting: list[Awaitable[Any]] = []
-    for handler, argument in calls:
+    for function in functions:
         try:
-            result = handler(argument)
+            result = function(*args)
         except Exception as error:  # one failing never stops the others; told below
             errors.append(error)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from l0.events import (
@@ -146,7 +147,7 @@ class _Waiting(Wrapper):
     def _hand(self, kept: _Kept) -> Coroutine[Any, Any, None] | None:
         """Hand over what is kept; gives what is to be awaited."""
         events, kept.events = kept.events, []
-        return call_each((self.handler, part) for part in self._parts(events))
+        return call_each(partial(self.handler, part) for part in self._parts(events))
 
     def _end(self, stream_id: str, kept: _Kept) -> Awaitable[None] | None:
         """Nothing of a stream that has ended is kept."""

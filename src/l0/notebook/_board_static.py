@@ -133,7 +133,7 @@ def _html(board: Board, pictures: list[Picture], *, timeless: bool) -> str:
             "" if timeless else " · ".join(filter(None, _totals(board, pictures))),
         ),
         *(_small(escape(note)) for note in board.notes),
-        f'<div style="display:flex;flex-wrap:wrap;gap:0.7em;margin:0.5em 0">{cards}</div>',
+        f'<div style="{_columns(board)}">{cards}</div>',
         _together(board, verdict),
         _error(board.error, timeless=timeless),
     ]
@@ -160,6 +160,12 @@ def dot(status: str) -> str:
     return f'<span style="color:{INK.get(status, INK["waiting"])}">{sign}</span>'
 
 
+def _columns(board: Board) -> str:
+    """Columns of one width, those of the last row, too."""
+    each = f"repeat(auto-fit,minmax({width(len(board.cards))},1fr))"
+    return f"display:grid;grid-template-columns:{each};gap:0.7em;margin:0.5em 0"
+
+
 def _totals(board: Board, pictures: list[Picture]) -> list[str]:
     ends = [
         card.started_ms + picture.t
@@ -181,7 +187,7 @@ def _card(board: Board, at: int, card: Story, picture: Picture, *, timeless: boo
     lost = _lost(board, at)
     edge = _AGREES if chosen else LINE
     box = (
-        f"flex:1 1 {width(len(board.cards))};min-width:0;box-sizing:border-box;max-width:100%;"
+        "min-width:0;box-sizing:border-box;max-width:100%;"
         f"border:1px solid {edge};border-top:3px solid {edge};border-radius:4px;"
         f"padding:0.35em 0.8em 0.5em"
     )
@@ -229,7 +235,7 @@ def _numbers(board: Board, at: int, picture: Picture, card: Story, *, timeless: 
             if len(board.cards) <= _WIDE or not each.startswith("first token")
         ]
     words = " · ".join(told)
-    style = f"{SMALL};{FAINT};line-height:1.5;min-height:1.5em;margin-bottom:0.4em"
+    style = f"{SMALL};{FAINT};line-height:1.5;min-height:1.5em;margin-bottom:0.4em;text-wrap:pretty"
     return f'<div style="{style}">{escape(words)}</div>'
 
 

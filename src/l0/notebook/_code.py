@@ -145,7 +145,7 @@ STYLE: Final = ";".join(
 @cache
 def _lexer(name: str) -> Any:
     try:
-        from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped, unused-ignore]
+        from pygments.lexers import get_lexer_by_name
     except ImportError:
         return None
     return get_lexer_by_name(name, stripnl=False)

@@ -25,6 +25,8 @@ MOST: Final = 50
 EMPTY: Final = "No runs yet"
 _LONG: Final = 72
 _CELL: Final = "padding:2px 14px 2px 0;border:0;text-align:left;vertical-align:top"
+_WHOLE: Final = "white-space:nowrap;font-variant-numeric:tabular-nums"
+_WRAPS: Final = "white-space:normal;min-width:16em"
 _FROM: Final = {"left": "text-align:left", "right": "text-align:right"}
 
 Column = tuple[str, str, list[str]]
@@ -114,13 +116,19 @@ def _row(columns: Iterable[Column], at: int, line: Line) -> str:
     ink = INK.get(line.status, INK["waiting"])
     dot = f'<span style="color:{ink}">{"■" if line.status == "failed" else "●"}</span> '
     return "".join(
-        f'<td style="{_cell(side)}">{dot if name == "outcome" else ""}{escape(cells[at])}</td>'
+        f'<td style="{_style(name, side)}">'
+        f"{dot if name == 'outcome' else ''}{escape(cells[at])}</td>"
         for name, side, cells in columns
     )
 
 
 def _cell(side: str) -> str:
-    return _CELL.replace("text-align:left", _FROM[side])
+    return f"{_CELL.replace('text-align:left', _FROM[side])};{_WHOLE}"
+
+
+def _style(name: str, side: str) -> str:
+    """Only the prompt may take more than a line."""
+    return _cell(side) if name != "prompt" else _cell(side).replace(_WHOLE, _WRAPS)
 
 
 def _short(text: str | None) -> str:

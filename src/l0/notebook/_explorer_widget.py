@@ -63,13 +63,13 @@ class Desk:
         self.runs = runs
         self._opened = dict(known or {})
         self._fixed = frozenset(self._opened)
-        self._keep = keep
+        self.keep = keep
 
     def answer(self, message: Any) -> Message | None:
         """The answer to a request; None where there is none to give."""
         kind = message.get("type") if isinstance(message, dict) else None
-        if kind == "keep" and self._keep is not None:
-            self._keep()
+        if kind == "keep" and self.keep is not None:
+            self.keep()
         if not isinstance(kind, str) or kind not in _ANSWERS:
             return None
         head = {"type": kind, "n": message.get("n")}
@@ -189,12 +189,15 @@ def widget_class() -> type[Any]:
         """The first answer, so that the page needn't ask for it."""
         texts: Any = traitlets.List().tag(sync=True)
         """What two runs side by side have to choose from."""
+        can_keep = traitlets.Bool().tag(sync=True)
+        """Whether there is an output that its static form could replace."""
 
         def __init__(self, desk: Desk, mode: str, ids: list[str]) -> None:
             self._desk = desk
             table = desk.answer({"type": "list", "n": 0}) if mode == "runs" else None
             texts = desk.texts(ids) if mode == "compare" else []
-            super().__init__(mode=mode, ids=ids, table=table or {}, texts=texts)
+            keeps = desk.keep is not None
+            super().__init__(mode=mode, ids=ids, table=table or {}, texts=texts, can_keep=keeps)
             self.on_msg(self._hear)
 
         def _hear(self, _: Any, content: Any, __: Any) -> None:

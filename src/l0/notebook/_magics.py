@@ -17,15 +17,17 @@ from IPython.core.magic import (  # noqa: TID253
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Enum, TraitError, Unicode, validate
+from traitlets import Bool, Dict, Enum, TraitError, Unicode, observe, validate
 
 from l0.models import Clients, parse_model
+from l0.monitoring import Prices
 from l0.notebook import _arguments, _board_ask, _cell, _commands, _structured_ask, _values
 from l0.notebook._ask import GUARDRAIL_PRESETS, Asked, Setting, hint, prepare
 from l0.notebook._board_handle import BoardHandle
 from l0.notebook._failure import without_keys
 from l0.notebook._handle import Handle
 from l0.notebook._transform import AWAITED
+from l0.notebook._usage import set_prices
 from l0.stream._fast import Transport
 
 
@@ -54,6 +56,9 @@ class L0Magics(Magics):
     )
     transport = Enum(
         get_args(Transport), "sdk", help="fast: L0 decodes what the provider's package receives."
+    ).tag(config=True)
+    prices = Dict(
+        help="What a million tokens cost, by model: (input, output), as by set_prices."
     ).tag(config=True)
 
     def __init__(self, shell: Any) -> None:
@@ -180,7 +185,11 @@ class L0Magics(Magics):
 
     # --- what %config may say ---
 
-    @validate("model", "guardrails", "retry", "timeout", "speed")
+    @observe("prices")
+    def _priced(self, change: Any) -> None:
+        set_prices(change["new"] or None)
+
+    @validate("model", "retry", "timeout", "speed", "prices")
     def _usable(self, proposal: Any) -> Any:
         value, name = proposal["value"], proposal["trait"].name
         try:
@@ -193,6 +202,8 @@ class L0Magics(Magics):
                     _values.timeout(value)
                 case "speed":
                     _values.speed(value)
+                case "prices":
+                    Prices(value)
         except ValueError as error:
             raise TraitError(f"L0Magics.{name}: {error}") from None
         return value

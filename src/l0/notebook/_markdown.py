@@ -9,14 +9,12 @@ but the target of a link and the number of a list.
 from __future__ import annotations
 
 import re
-import unicodedata
 from contextvars import ContextVar
-from dataclasses import dataclass
 from html import escape
 from typing import Final
-from urllib.parse import quote, urlsplit
 
 from l0.notebook._code import MOST, STYLE, highlight
+from l0.notebook._inline import HUGE, MONO, inline
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s{]*)")
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?$")
@@ -30,9 +28,6 @@ _NEWLINE: Final = re.compile(r"\r\n?|\n")
 _DEEPEST: Final = 20
 """Lists and quotes inside each other; what is deeper is drawn plain."""
 
-HUGE: Final = 16_384
-"""Text longer than this without a break is drawn plain."""
-
 _LONG: Final = 50_000
 """Characters from which on an answer is laid out in parts."""
 
@@ -40,9 +35,8 @@ _CHUNK: Final = 12_000
 """Characters of HTML in such a part, at least."""
 
 _EDGE: Final = "1px solid rgba(128,128,128,0.28)"
-_MONO: Final = "font-family:ui-monospace,Menlo,Consolas,monospace"
 _BLOCK: Final = (
-    f"{_MONO};font-size:0.93em;line-height:1.45;white-space:pre;overflow-x:auto;border:0;"
+    f"{MONO};font-size:0.93em;line-height:1.45;white-space:pre;overflow-x:auto;border:0;"
     "color:inherit"
 )
 _STYLES: Final = {
@@ -62,10 +56,6 @@ _STYLES: Final = {
         f"margin:0.65em 0;padding:0.7em 0.9em;border-radius:4px;background:rgba(128,128,128,0.1);"
         f"{_BLOCK}"
     ),
-    "code": (
-        f"{_MONO};font-size:0.93em;padding:0.1em 0.3em;border-radius:3px;"
-        "color:inherit;background:rgba(128,128,128,0.1)"
-    ),
     "table": (
         "margin:0.65em 0;display:block;overflow-x:auto;max-width:100%;"
         "border-collapse:collapse;font-size:0.93em;color:inherit"
@@ -77,7 +67,7 @@ _STYLES: Final = {
 
 _CELL: Final = (
     f"padding:0.3em 0.9em 0.3em 0;border:0;border-bottom:{_EDGE};max-width:32em;line-height:1.5;"
-    "vertical-align:top;white-space:normal;background:transparent;color:inherit"
+    "vertical-align:top;white-space:normal;overflow-wrap:break-word;background:transparent;color:inherit"
 )
 _CODE_BOX: Final = (
     "margin:0.6045em 0;padding:0.65em 0.84em;border-radius:4px;background:rgba(128,128,128,0.1)"
@@ -203,7 +193,7 @@ def _blocks(lines: list[str], depth: int = 0) -> list[str]:
         elif found := _FENCE.match(first):
             i = _fence(lines, i, found, out)
         elif found := _HEADING.match(first):
-            out.append(_tag(f"h{len(found[1])}", _inline((found[2] or "").strip())))
+            out.append(_tag(f"h{len(found[1])}", inline((found[2] or "").strip())))
             i += 1
         elif _RULE.match(first):
             out.append(f'<hr style="{_STYLES["hr"]}">')
@@ -239,7 +229,7 @@ def _paragraph(lines: list[str], i: int, out: list[str]) -> int:
     while i < len(lines) and not _ends(lines[i], paragraph=True) and not _is_table(lines, i):
         i += 1
     text = "\n".join(line.lstrip() for line in lines[begin:i]).rstrip()
-    out.append(plain(text) if len(text) > HUGE else _tag("p", _inline(text)))
+    out.append(plain(text) if len(text) > HUGE else _tag("p", inline(text)))
     return i
 
 
@@ -321,169 +311,6 @@ def _row(line: str, dashes: list[str], tag: str) -> str:
     for at, text in enumerate(_cells(line)):
         rule = dashes[at] if at < len(dashes) else ""
         align = "left" if not rule.endswith(":") else "center" if rule[0] == ":" else "right"
-        inside = _inline(text.replace("\\|", "|"))
+        inside = inline(text.replace("\\|", "|"))
         cells.append(f'<{tag} style="{_CELL};text-align:{align}">{inside}</{tag}>')
     return _tag("tr", "".join(cells))
-
-
-# --- inside a line --------------------------------------------------------------------------
-
-_ESCAPE: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
-_CODE: Final = re.compile(r"(`+)(?!`)([\s\S]*?[^`])\1(?!`)")
-_TICKS: Final = re.compile(r"`+")
-_MATH: Final = re.compile(
-    r"\$\$[^$]+\$\$|\$(?!\s)[^$\n]*[^\s$]\$(?!\d)|\\[(\[][\s\S]{1,2000}?\\[)\]]"
-)
-_LINK: Final = re.compile(
-    r"!?\[((?:[^\[\]\\]|\\[\s\S]|\[[^\[\]]{0,200}\]){0,999}+)\]"
-    r"\(\s{0,9}<?((?:[^\s()<>\\]|\\[\s\S]|\([^\s()]{0,200}\)){0,1999}+)>?"
-    r"(?:\s{1,9}(?:\"[^\"]*\"|'[^']*'))?\s{0,9}\)"
-)
-_BARE: Final = re.compile(r"https?://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)*_~\]]", re.IGNORECASE)
-_BREAK: Final = re.compile(r" {2,}+\n?|\\\n")  # or blanks that are none, read once
-_RUN: Final = re.compile(r"\*+|_+|~~")
-_PLAIN: Final = re.compile(r"(?:[^\\`$\[!hH*_~ ]| (?! )|[hH](?!ttp))+|[\s\S]", re.IGNORECASE)
-_TAGS: Final = {"*": ("em", "strong"), "_": ("em", "strong"), "~": ("del", "del")}
-_REACH: Final = 32
-"""How many open runs a closer looks back over, so that no text costs more than its length."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """A run of `*`, `_` or `~` that may open or close emphasis."""
-
-    c: str
-    n: int
-    opens: bool
-    closes: bool
-
-
-def _inline(text: str, *, links: bool = True) -> str:
-    if len(text) > HUGE:
-        return escape(text)
-    pieces: list[str | _Run] = []
-    at = 0
-    while at < len(text):
-        end, piece = _piece(text, at, links=links)
-        pieces.append(piece)
-        at = end
-    return "".join(map(_settle, _emphasize(pieces)))
-
-
-def _piece(text: str, at: int, *, links: bool) -> tuple[int, str | _Run]:
-    """What begins here, as HTML or as a run, and where it ends."""
-    c = text[at]
-    if c in "$\\":
-        if m := _MATH.match(text, at):
-            return m.end(), escape(m[0])
-        if m := _ESCAPE.match(text, at):
-            return m.end(), escape(m[1])
-    if c in " \\" and (m := _BREAK.match(text, at)):
-        return m.end(), "<br>" if m[0][-1] == "\n" else m[0]
-    if c == "`":
-        if m := _CODE.match(text, at):
-            return m.end(), _code(m[2])
-        m = _TICKS.match(text, at)
-        assert m is not None
-        return m.end(), m[0]
-    if m := _RUN.match(text, at):
-        return m.end(), _run(text, m)
-    if links and (found := _link_at(text, at)):
-        return found
-    m = _PLAIN.match(text, at)
-    assert m is not None
-    return m.end(), escape(m[0])
-
-
-def _run(text: str, m: re.Match[str]) -> _Run:
-    c = m[0][0]
-    before = text[m.start() - 1] if m.start() else " "
-    after = text[m.end()] if m.end() < len(text) else " "
-    left, right = _flanks(after, before), _flanks(before, after)
-    opens = left and (c != "_" or not right or _is_punctuation(before))
-    closes = right and (c != "_" or not left or _is_punctuation(after))
-    return _Run(c, len(m[0]), opens, closes)
-
-
-def _link_at(text: str, at: int) -> tuple[int, str] | None:
-    c = text[at]
-    if c in "hH" and not (at and (text[at - 1].isalnum() or text[at - 1] == "_")):
-        m = _BARE.match(text, at)
-        link = _link(m[0], escape(m[0])) if m else None
-    elif c in "[!" and text.find("](", at) >= 0:
-        m = _LINK.match(text, at)
-        target = _ESCAPE.sub(r"\1", m[2]) if m else ""
-        link = _link(target, _inline(m[1], links=False) or escape(target)) if m else None
-    else:
-        return None
-    return (m.end(), link) if m and link else None
-
-
-def _link(url: str, label: str) -> str | None:
-    """An anchor for http, https and mailto; a link to anywhere else is none."""
-    if len(url) > 2000:
-        return None
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    web = parts.scheme in {"http", "https"} and parts.netloc
-    mail = parts.scheme == "mailto" and not parts.netloc and parts.path
-    if not (web or mail) or any(ord(each) < 33 or each == "\\" for each in url):
-        return None
-    href = quote(url.encode("utf-8", "replace"), safe="%/:=&?~#+!$,;'@()*[]")
-    where = f'href="{escape(href)}" target="_blank" rel="noopener noreferrer"'
-    return f'<a {where} style="color:inherit;text-decoration:underline">{label}</a>'
-
-
-def _code(text: str) -> str:
-    bare = re.fullmatch(r" (.*\S.*) ", text, re.DOTALL)
-    return _tag("code", escape((bare[1] if bare else text).replace("\n", " ")))
-
-
-def _is_punctuation(c: str) -> bool:
-    return unicodedata.category(c)[0] in "PS"
-
-
-def _flanks(inner: str, outer: str) -> bool:
-    """Whether a run next to `inner` and away from `outer` flanks a word on the side of `inner`."""
-    if inner.isspace():
-        return False
-    return not _is_punctuation(inner) or outer.isspace() or _is_punctuation(outer)
-
-
-def _settle(piece: str | _Run) -> str:
-    """A run that found no partner is what it looks like."""
-    return piece if isinstance(piece, str) else piece.c * piece.n
-
-
-def _emphasize(pieces: list[str | _Run]) -> list[str | _Run]:
-    """Pair openers with closers."""
-    out: list[str | _Run] = []
-    openers: list[tuple[_Run, int]] = []
-    for piece in pieces:
-        if isinstance(piece, str):
-            out.append(piece)
-            continue
-        j = len(openers) - 1
-        while piece.closes and piece.n and j >= max(0, len(openers) - _REACH):
-            run, index = openers[j]
-            if run.c == piece.c:
-                size = min(2, run.n, piece.n)
-                name = _TAGS[run.c][size - 1]
-                inside = "".join(map(_settle, out[index + 1 :]))
-                del out[index + 1 :], openers[j + 1 :]
-                out.append(f"<{name}>{inside}</{name}>")
-                run.n -= size
-                piece.n -= size
-                if not run.n:
-                    del out[index]
-                    openers.pop()
-                j = len(openers)
-            j -= 1
-        if piece.n:
-            if piece.opens:
-                openers.append((piece, len(out)))
-            out.append(piece)
-    return out

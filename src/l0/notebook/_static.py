@@ -254,7 +254,9 @@ def _found(violation: dict[str, Any]) -> str:
     hint = violation.get("suggestion")
     more = f' <span style="{FAINT}">{escape(str(hint))}</span>' if hint else ""
     style = f"{SMALL};margin:0.25em 0;padding-left:0.9em;border-left:2px solid {ink}"
-    return f'<div style="{style}">{escape(_finding(violation))}{more}</div>'
+    rule, _, said = _finding(violation).partition(": ")
+    name = f'<b style="font-weight:600">{escape(rule)}</b>'
+    return f'<div style="{style}">{name}: {escape(said)}{more}</div>'
 
 
 def _tool(tool: dict[str, Any], *, timeless: bool) -> str:

@@ -181,4 +181,6 @@ def widget_class(module: str = "stream") -> type[Any]:
         def __repr__(self) -> str:
             return f"<l0 stream view, {self._bridge.status}>"
 
+    # Pages keep one style for all widgets of a name.
+    StreamWidget.__name__ = f"{module.capitalize()}Widget"
     return StreamWidget

@@ -34,7 +34,9 @@ def timeline(picture: Picture, *, timeless: bool) -> str:
     story = "" if plain else _list_of_moments(picture, timeless=timeless)
     axis = "" if timeless or len(picture.lanes) == 1 else _axis(picture)
     legend = "" if plain else _legend(picture, timeless=timeless)
-    return f'<div style="margin:0.7em 0 0.2em">{lanes}{axis}</div>{legend}{story}'
+    row = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em"
+    below = f'<div style="{row}">{story}{legend}</div>' if legend else story
+    return f'<div style="margin:0.7em 0 0.2em">{lanes}{axis}</div>{below}'
 
 
 def _lane(picture: Picture, index: int, *, timeless: bool) -> str:
@@ -75,12 +77,12 @@ def _legend(picture: Picture, *, timeless: bool) -> str:
         ("back", "back-off", INK["retrying"], "14px;height:2px;vertical-align:middle"),
     )
     entries = "".join(
-        f'<span style="margin-left:1em"><span style="display:inline-block;background:{ink};'
+        f'<span style="margin-right:1em"><span style="display:inline-block;background:{ink};'
         f'width:{shape}"></span> <span style="{FAINT}">{name}</span></span>'
         for kind, name, ink, shape in told
         if kind in seen
     )
-    return f'<div style="{SMALL};float:right">{entries}</div>'
+    return f'<div style="{SMALL};margin-right:-1em">{entries}</div>'
 
 
 def _timed(picture: Picture, index: int) -> str:
@@ -161,12 +163,11 @@ def _list_of_moments(picture: Picture, *, timeless: bool) -> str:
         return ""
     many = len(picture.lanes)
     told = f"What happened · {count(many, 'attempt')}, {count(len(rows), 'event')}"
-    summary = f'<span style="white-space:nowrap">{told}</span>'
     table = (
         f'<table style="border-collapse:collapse;margin:0.3em 0 0.6em;font-size:1em;color:inherit">'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-    return details(summary, table)
+    return details(told, table)
 
 
 def _moments(picture: Picture, *, timeless: bool) -> list[tuple[str, str, str, str]]:

@@ -61,7 +61,7 @@ def view(
     if stream_id is None and holds_several(x):
         from l0.notebook._explorer import explore
 
-        return explore(x)
+        return explore(x, prices=prices)
     stream = stream_of(x)
     if stream is None or stream.outcome is not None or held_story(x) is not None:
         story = story_of(x, stream_id)
@@ -159,15 +159,12 @@ class View:
         return mimebundle(self.story)["text/html"]
 
     def _display_(self) -> Any:
-        """What marimo shows, which is the only one that asks: a widget has to be one of its own."""
-        import marimo
+        """What marimo shows, which is the only one that asks."""
+        from l0.notebook._marimo import element
 
         widget = self.widget
-        if widget is None:
-            return marimo.Html(self._repr_html_())
-        self._live.bridge.deaf = True  # so Stop stays grey until the page has been heard
-        self._live.bridge.refresh()
-        return marimo.ui.anywidget(widget)
+        bridges = [] if widget is None else [self._live.bridge]
+        return element(widget, self._repr_html_(), bridges)
 
 
 def _is_free(options: Options, story: Story) -> bool:

@@ -115,7 +115,10 @@ def structured(
     """
     chosen = choose(config, auto_correct=auto_correct, strict=strict_mode, attempts=attempts)
     callbacks = (on_validation_error, on_auto_correct)
-    return finish(*prepare(as_schema(schema), stream, chosen, callbacks, run_options))
+    made = _finished(*prepare(as_schema(schema), stream, chosen, callbacks, run_options))
+    for name in ("__name__", "__qualname__"):  # what warnings call it
+        setattr(made, name, "structured")
+    return made
 
 
 def structured_object(
@@ -265,7 +268,7 @@ def _subscribe(stream: Stream, handler: Any, callback: Callable[..., Any], type_
     stream.subscribe(handler, [type_])
 
 
-async def finish(stream: Stream, validation: Validation) -> StructuredResult[Any]:
+async def _finished(stream: Stream, validation: Validation) -> StructuredResult[Any]:
     """Drain the run and give its result."""
     raw = await stream.read()
     return result_of(stream, validation, raw)

@@ -130,14 +130,10 @@ def _matched(run: Run, attempt: Attempt, matcher: OverlapMatcher, item: Any) -> 
         limit = run.options.continuation.deduplication.max_overlap
         run.tell(DeduplicationStartPayload(length, limit))
     released = matcher.feed(item)
-    if _decided(matcher):
+    if matcher.decided:
         yield from _settle(run, attempt)
     for each in released:
         yield from _take(run, attempt, each)
-
-
-def _decided(matcher: OverlapMatcher) -> bool:
-    return matcher.decided
 
 
 def _settle(run: Run, attempt: Attempt) -> Iterator[Event]:

@@ -248,22 +248,35 @@ def _wake(waiter: asyncio.Future[None]) -> None:
 
 
 async def close_upstream(run: Run) -> None:
-    """Close what the attempt opened, in this task, waiting at most 2 s."""
+    """Close what the attempt opened, in this task, waiting at most 2 s.
+
+    A cancellation that comes meanwhile is raised when all of it was closed.
+    """
     attempt = run.attempt
     source = attempt.source if attempt is not None else None
     if attempt is None or source is None:
         return
     attempt.source = None
-    if not source.needs_closing:
+    if not source.needs_closing():
         return
     # A timer of its own: an abort or the deadline does not cut it short, and who aborts a run that
     # its consumer may go on with closes it beside the consumer's waits.
-    watch = Watchdog(run.clock)
+    watch, monotonic = Watchdog(run.clock), run.clock.monotonic
+    until, late = monotonic() + CLOSE_SECONDS, False
+    ended: BaseException | None = None
     try:
-        await watch.limited(source.close(), "close", CLOSE_SECONDS)
-    except Stopped:
-        log.warning("the upstream did not close within %s s", CLOSE_SECONDS)
-    except Exception as error:  # a provider's close must not turn one failure into another
-        log.debug("closing the upstream failed", exc_info=error)
+        while source.needs_closing():  # what is left when a wait was ended is begun, at least
+            try:
+                await watch.limited(source.close(), "close", max(0.0, until - monotonic()))
+            except Stopped:
+                late = True
+            except Exception as error:  # a provider's close must not turn one failure into another
+                log.debug("closing the upstream failed", exc_info=error)
+            except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:
+                ended = ended or error
     finally:
         watch.close()
+    if late:
+        log.warning("the upstream did not close within %s s", CLOSE_SECONDS)
+    if ended is not None:
+        raise ended

@@ -14,6 +14,7 @@ import msgspec
 from l0.errors import GuardrailError, InterceptorError
 from l0.events import SYSTEM_CLOCK, GuardrailViolation, State
 from l0.stream._interceptors import CachedResult, Completion, Interceptor
+from l0.stream._open import awaited
 from l0.stream._options import Options
 
 log = logging.getLogger("l0")
@@ -106,7 +107,7 @@ class _Auth:
         self._check = check
 
     async def before(self, options: Options) -> None:
-        if await _awaited(self._check(options)) is False:
+        if await awaited(self._check(options)) is False:
             raise InterceptorError(
                 "the auth interceptor refused the run", name=self.name, phase="before"
             )
@@ -175,7 +176,7 @@ class _Validation:
         self._validate = validate
 
     async def after(self, done: Completion) -> None:
-        said = await _awaited(self._validate(done.text))
+        said = await awaited(self._validate(done.text))
         if said is False or isinstance(said, str):
             fault = said or "the text was rejected"
             raise GuardrailError(
@@ -262,11 +263,11 @@ class _Caching:
         self._cache, self._key = cache, key
 
     async def before(self, options: Options) -> Options | CachedResult | None:
-        key = await _awaited(self._key(options))
+        key = await awaited(self._key(options))
         if key is None:
             return None
         try:
-            text = await _awaited(self._cache.get(key))
+            text = await awaited(self._cache.get(key))
         except Exception as error:  # a cache that is down must not take the model with it
             log.warning("the cache failed, so the model is asked: %r", error)
             return None
@@ -319,7 +320,7 @@ class _Transform:
         self._fn = fn
 
     async def after(self, done: Completion) -> Completion:
-        return done.replace(text=await _awaited(self._fn(done.text)))
+        return done.replace(text=await awaited(self._fn(done.text)))
 
 
 def analytics_interceptor(track: Callable[[dict[str, Any]], Any]) -> Interceptor:
@@ -405,8 +406,4 @@ class _Both:
             await first
         except Exception as error:  # as above
             log.warning("an interceptor failed at completion: %r", error)
-        await _awaited(then)
-
-
-async def _awaited(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
+        await awaited(then)

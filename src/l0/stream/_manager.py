@@ -25,6 +25,7 @@ from l0.stream._decide import (
     usable,
     with_retry_after,
 )
+from l0.stream._open import awaited
 from l0.stream._retry import Retry, RetryContext
 
 log = logging.getLogger("l0")
@@ -118,7 +119,7 @@ class RetryManager:
     ) -> None:
         """Wait for the next attempt, or raise the failure."""
         self._history.append(failure)
-        refused = await self._refused(failure, found, ledger, None)
+        refused = await self._refused(failure, found, ledger)
         wait = None
         if refused is None:
             wait = await self._wait_for(failure, found, asked, ledger)
@@ -131,7 +132,7 @@ class RetryManager:
             each.record(found.category)
         if on_retry is not None:
             try:
-                await _awaited(on_retry(ledger.retries, reason_of(found)))
+                await awaited(on_retry(ledger.retries, reason_of(found)))
             except Exception as error:  # a callback never changes what it is told of
                 log.debug("on_retry failed", exc_info=error)
         await self._clock.sleep(wait)
@@ -203,14 +204,14 @@ class RetryManager:
     # --- what they share ---
 
     async def _refused(
-        self, error: BaseException, found: Classification, ledger: Ledger, state: State | None
+        self, error: BaseException, found: Classification, ledger: Ledger
     ) -> str | None:
         reason = _refusal(error, found, self.config, ledger)
         if reason is not None or self.config.should_retry is None:
             return reason
         try:
-            answer = self.config.should_retry(error, state, ledger.retries + 1, found.category)
-            return None if await _awaited(answer) else "vetoed"
+            answer = self.config.should_retry(error, None, ledger.retries + 1, found.category)
+            return None if await awaited(answer) else "vetoed"
         except Exception as again:  # the caller's hook failed, which is a veto
             log.debug("should_retry failed", exc_info=again)
             return "vetoed"
@@ -222,7 +223,7 @@ class RetryManager:
         wait = default_delay(policy, found, ledger, self._random)
         if policy.calculate_delay is not None:
             context = self._context(error, found, asked, ledger, wait)
-            wait = await calculated_delay(policy, context, _awaited)
+            wait = await calculated_delay(policy, context, awaited)
         return with_retry_after(policy, wait, asked)
 
     def _context(
@@ -261,7 +262,3 @@ def _plain(answer: Any, name: str) -> Any:
             f"Retry.{name} is a coroutine function, which only `await execute(fn)` can ask"
         )
     return answer
-
-
-async def _awaited(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value

@@ -151,20 +151,33 @@ def build_options(base: Options | None = None, /, **keywords: Any) -> Options:
     """
     fields: dict[str, Any] = {}
     callbacks: dict[str, Any] = {}
-    for name, value in keywords.items():
-        known = _ALIASES.get(name, name)
-        if known in CALLBACK_KEYWORDS and known != "on_event":
-            callbacks[CALLBACK_KEYWORDS[known]] = value
-        elif known in _FIELDS:
-            if known in fields:
-                raise TypeError(f"{name} is another name of {known}, which is given too")
-            fields[known] = value
+    for name, value in without_aliases(keywords).items():
+        if name in CALLBACK_KEYWORDS and name != "on_event":
+            callbacks[CALLBACK_KEYWORDS[name]] = value
+        elif name in _FIELDS:
+            fields[name] = value
         else:
             raise TypeError(_unknown(name))
     if callbacks:
         given = fields.get("callbacks") or (base.callbacks if base else Callbacks())
         fields["callbacks"] = dataclasses.replace(given, **callbacks)
     return Options(**fields) if base is None else dataclasses.replace(base, **fields)
+
+
+def without_aliases(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of `run`, each by the name of its field.
+
+    Raises:
+        TypeError: a field is given by two names.
+    """
+    known: dict[str, Any] = {}
+    for name, value in keywords.items():
+        own = _ALIASES.get(name, name)
+        if own in known:
+            alias = next(each for each in keywords if _ALIASES.get(each) == own)
+            raise TypeError(f"{alias} is another name of {own}, which is given too")
+        known[own] = value
+    return known
 
 
 def _unknown(name: str) -> str:

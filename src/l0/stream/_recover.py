@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from l0.errors import (
     AllStreamsExhaustedError,
@@ -228,7 +227,7 @@ async def _ask(run: Run, failure: Exception, found: Classification) -> str | Non
     run.tell(RetryFnStartPayload(attempt, category))
     try:
         answer = policy.should_retry(failure, run.state, attempt, found.category)
-        wanted = bool(await run.watch.limited(_await(answer), "", None))
+        wanted = bool(await run.watch.limited(awaited(answer), "", None))
     except (*_ENDINGS, DeadlineError):
         raise
     except Exception as error:  # the caller's hook failed, which is a veto
@@ -237,10 +236,6 @@ async def _ask(run: Run, failure: Exception, found: Classification) -> str | Non
         return "vetoed"
     run.tell(RetryFnResultPayload(attempt, category, wanted, wanted, run.since(began)))
     return None if wanted else "vetoed"
-
-
-async def _await(value: Any) -> Any:
-    return await awaited(value)
 
 
 async def _set_wait(run: Run, failure: Exception, plan: _Plan) -> str | None:

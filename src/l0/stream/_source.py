@@ -27,7 +27,6 @@ class Source:
             self._closers.append(items.aclose)
         self.items = items
 
-    @property
     def needs_closing(self) -> bool:
         """False once there is nothing left to close, as with an async generator that has ended."""
         return bool(self._closers) and not (
@@ -37,14 +36,17 @@ class Source:
         )
 
     async def close(self) -> None:
-        """Close what was opened, innermost first; the first failure is raised at the end."""
-        failure: BaseException | None = None
+        """Close what was opened, innermost first; the first failure is raised at the end.
+
+        What ends the wait, such as a cancellation, is raised at once; calling it again goes on.
+        """
+        failure: Exception | None = None
         while self._closers:
             try:
                 result = self._closers.pop()()
                 if inspect.isawaitable(result):
                     await result
-            except BaseException as error:  # the others must be closed all the same
+            except Exception as error:  # the others must be closed all the same
                 failure = failure or error
         if failure is not None:
             raise failure

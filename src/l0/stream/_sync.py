@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from l0.events import Event, State
+from l0.stream._open import awaited
 from l0.stream._options import Options
 from l0.stream._run import run
 from l0.stream._stream import Stream
@@ -88,7 +89,12 @@ class _Door:
         def serve() -> None:
             asyncio.set_event_loop(loop)
             loop.call_soon(ready.set)
-            loop.run_forever()
+            while True:
+                try:
+                    return loop.run_forever()
+                except (KeyboardInterrupt, SystemExit):
+                    # A task raised it, whose caller is told; the loop goes on for the others.
+                    continue
 
         self._thread = threading.Thread(target=serve, name="l0-sync", daemon=True)
         self._thread.start()
@@ -133,12 +139,8 @@ def run_sync(x: Any, /, **options: Any) -> Any:
             raise TypeError("the stream has its options already; give them to run(...)")
         return SyncStream(x)
     if inspect.isawaitable(x) and not isinstance(x, Options):
-        return _wait(_door.submit(_awaiting(x), contextvars.copy_context()))
+        return _wait(_door.submit(awaited(x), contextvars.copy_context()))
     return SyncStream(run(x, **options))
-
-
-async def _awaiting(x: Any) -> Any:
-    return await x
 
 
 def _wait(call: _Call[T], stream: Stream | None = None) -> T:

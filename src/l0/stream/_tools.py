@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from l0.errors import FeatureNotEnabledError, ToolArgumentsError
 from l0.events import (
     Event,
+    ToolArgumentError,
     ToolCall,
     ToolCompletedPayload,
     ToolErrorPayload,
@@ -26,8 +27,7 @@ def tool_call(run: Run, event: Event) -> Event:
     call = event.tool_call or _from_data(event.data or {})
     validate = run.options.tool_validator
     if validate is not None and not call.errors:
-        found = tuple(validate(call.name, call.arguments))
-        if found:
+        if found := _errors(validate(call.name, call.arguments)):
             call = msgspec.structs.replace(call, errors=found)
     run.tell(ToolRequestedPayload(call.name, call.id, call.arguments, call.index))
     if call.errors:
@@ -43,6 +43,19 @@ def tool_call(run: Run, event: Event) -> Event:
             )
     data = {"id": call.id, "name": call.name, "arguments": call.arguments, "index": call.index}
     return Event(event.type, data=data, tool_call=call)
+
+
+def _errors(found: Any) -> tuple[ToolArgumentError, ...]:
+    """What the caller's validator found."""
+    if found is None:
+        return ()
+    errors = tuple(found) if isinstance(found, Iterable) else (found,)
+    if not all(isinstance(each, ToolArgumentError) for each in errors):
+        raise TypeError(
+            f"tool_validator gave {found!r}; it gives a list of ToolArgumentError, empty or None "
+            "where nothing is wrong"
+        )
+    return errors
 
 
 def _from_data(data: dict[str, Any]) -> ToolCall:
@@ -99,5 +112,5 @@ def _plain(value: Any) -> Any:
     """The value as JSON can carry it, else its text."""
     try:
         return msgspec.to_builtins(value)
-    except TypeError:
+    except (TypeError, RecursionError):  # no JSON has it, or it contains itself
         return str(value)

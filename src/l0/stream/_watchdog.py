@@ -54,14 +54,14 @@ if sys.version_info < (3, 14):
 
 
 class Stopped(Exception):
-    """The wait was ended by the run itself: by an abort, or because closing took too long."""
+    """The wait was ended by the run itself: an abort, or a close or a hook that took too long."""
 
 
 class Watchdog:
     """Deadlines and the abort of one run.
 
     `deadline` is when the present wait is too long, `total` when the run is; `why` says what
-    interrupted it: a timeout's name, "abort", "close", or None.
+    interrupted it: a timeout's name, "abort", "close", "hook", or None.
     """
 
     __slots__ = (
@@ -163,10 +163,6 @@ class Watchdog:
             raise self.verdict()
         self.task = task = current_tasks[asyncio.get_running_loop()]
         self.baseline = task.cancelling()
-
-    def leave(self) -> None:
-        """The wait is over; time passes for the consumer now."""
-        self.task = None
 
     def verdict(self) -> Exception:
         """What an interruption means, as an exception."""

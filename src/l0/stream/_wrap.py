@@ -11,7 +11,7 @@ from l0.errors import FeatureNotEnabledError, InvalidStreamError
 from l0.events import Event
 from l0.stream._attempt import AttemptInfo
 from l0.stream._fast import Transport, check_transport, fast
-from l0.stream._options import build_options
+from l0.stream._options import build_options, without_aliases
 from l0.stream._prompt import continue_messages
 from l0.stream._run import run
 from l0.stream._source import positional
@@ -44,9 +44,7 @@ def wrap(x: Any, /, *, transport: Transport = "sdk", **options: Any) -> Any:
         return WrappedClient(x, options, transport)
     if transport != "sdk":
         raise ValueError(f"transport={transport!r} is for clients such as AsyncOpenAI(), not {x!r}")
-    if callable(x) or hasattr(x, "__aiter__") or inspect.isawaitable(x):
-        return run(x, **options)
-    if hasattr(x, "__aenter__"):
+    if callable(x) or inspect.isawaitable(x) or hasattr(x, "__aiter__") or hasattr(x, "__aenter__"):
         return run(x, **options)
     raise TypeError(
         f"wrap takes a function, an async stream or a client such as AsyncOpenAI(); not {x!r}"
@@ -93,14 +91,15 @@ class WrappedClient:
                 f"{type(client).__name__} has no with_streaming_response"
             )
         self.unwrapped = client
-        self._options, self._transport = options, transport
+        self._options, self._transport = without_aliases(options), transport
         configure = getattr(client, "with_options", None)
         self._client = configure(max_retries=0) if callable(configure) else client
 
     def with_options(self, **options: Any) -> WrappedClient:
         """The same client with some l0 options changed, or the transport."""
         transport = options.pop("transport", self._transport)
-        return WrappedClient(self.unwrapped, {**self._options, **options}, transport)
+        changed = {**self._options, **without_aliases(options)}
+        return WrappedClient(self.unwrapped, changed, transport)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._client, name)
@@ -166,11 +165,10 @@ class _Create:
 
 def _named(options: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The options of one call: its run says which model was asked for, unless they do."""
-    model, meta = asked.get("model"), options.get("meta", options.get("context")) or {}
+    model, meta = asked.get("model"), options.get("meta") or {}
     if not isinstance(model, str) or "model" in meta:
         return options
-    rest = {name: value for name, value in options.items() if name != "context"}
-    return rest | {"meta": {**meta, "model": model}}
+    return {**options, "meta": {**meta, "model": model}}
 
 
 # What holds for the request that goes on as it did for the one that began.

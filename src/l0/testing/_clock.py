@@ -98,10 +98,9 @@ class VirtualClock:
 
     def _turn_soon(self) -> None:
         # A loop that was closed meanwhile has taken its turn with it: the next one goes on.
-        loop = asyncio.get_running_loop()
-        if self._turning_on is not loop:
-            self._turning_on = loop
-            loop.call_soon(self._turn)
+        if self._turning_on is None or self._turning_on.is_closed():
+            self._turning_on = asyncio.get_running_loop()
+            self._turning_on.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._turning_on = None
