@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l0.compose import Compare, CompareOptions, Difference
+from l0.compose._consensus_values import canonical
 
 
 def paths(found: list[Difference]) -> list[tuple[str, str, str]]:
@@ -142,6 +143,43 @@ def test_a_shuffled_list_has_no_difference_as_a_multiset(items, random):
     shuffled = list(items)
     random.shuffle(shuffled)
     assert Compare.arrays(items, shuffled, CompareOptions(ignore_array_order=True)) == []
+
+
+LIKE = st.recursive(
+    st.sampled_from(["a", "A", " a", "b", 1, 1.0005, 1.5, True, None]),
+    lambda inside: (
+        st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from("xy"), inside, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(LIKE, max_size=5), st.lists(LIKE, max_size=5), st.booleans(), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_as_multisets_every_item_is_compared_with_every_other_in_effect(one, other, case, extra):
+    """The very same ones first; then each takes the first that is free and does not differ."""
+    options = CompareOptions(
+        case_sensitive=case, ignore_array_order=True, ignore_extra_fields=extra
+    )
+    free, unmet = list(range(len(other))), []
+    for index, item in enumerate(one):
+        same = [
+            at for at in free if canonical(other[at], trim=False) == canonical(item, trim=False)
+        ]
+        if same:
+            free.remove(same[0])
+        else:
+            unmet.append(index)
+    missing = []
+    for index in unmet:
+        alike = [at for at in free if not Compare.values(one[index], other[at], options)]
+        if alike:
+            free.remove(alike[0])
+        else:
+            missing.append(index)
+    found = [(each.path, each.kind) for each in Compare.arrays(one, other, options)]
+    expected = [(f"[{at}]", "missing") for at in missing] + [(f"[{at}]", "extra") for at in free]
+    assert found == expected
 
 
 def test_objects_takes_what_has_fields():

@@ -372,3 +372,11 @@ def test_the_events_are_json():
     told = []
     asyncio.run(consensus(says("a", "b"), on_event=told.append))
     assert [to_dict(event)["type"] for event in told] == [event.type for event in told]
+
+
+async def test_an_output_too_deep_to_be_compared_loses_no_other():
+    deep = "[" * 700 + "]" * 700
+    tasks = [lambda said=said: asyncio.sleep(0, said) for said in ("[1]", deep, "[1]")]
+    result = await consensus(tasks, schema={"type": "array"})
+    assert (result.consensus, result.analysis.failed) == ([1], 1)
+    assert "nested deeper than 200 levels" in str(result.outputs[1].error)

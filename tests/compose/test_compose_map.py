@@ -8,7 +8,7 @@ import pandas as pd  # noqa: TID253  the tests are of its frames
 import pytest
 
 import l0
-from l0.compose import Concurrency
+from l0.compose import Concurrency, Limits
 from l0.compose import map as map_rows
 from l0.events import Usage
 from l0.stream import Retry, current_attempt
@@ -122,6 +122,15 @@ async def test_an_account_that_is_used_up_stops_the_map_instead_of_failing_every
     listed = await run([str(n) for n in range(100)], "{}", model, concurrency=4)
     assert listed.skipped >= 92
     assert {row.error for row in listed if row.status == "skipped"} == {listed.stopped}
+
+
+async def test_a_map_that_was_stopped_waits_for_no_turn_that_nobody_takes():
+    """The next row had its turn in ten seconds."""
+    clock, model = VirtualClock(), Model({"0": http_error(401)}, seconds=0.2)
+    limits = Limits(requests_per_minute=6)
+    result = await run([*"01234"], "{}", model, clock=clock, limits=limits)
+    assert (result.failed, result.skipped, model.asked) == (1, 4, ["0"])
+    assert clock.now < 1
 
 
 async def test_a_fallback_saves_a_map_whose_account_is_used_up():

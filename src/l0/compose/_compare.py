@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-from l0.compose._compare_parts import check_tolerance, cosine, get_type, normal, same
+from l0.compose._compare_parts import check_tolerance, cosine, get_type, normal, same, trait
 from l0.compose._consensus_values import canonical, plain
 from l0.compose._similarity import likeness
 
@@ -353,13 +353,25 @@ def _multisets(
             taken.add(equal.pop())
         else:
             unmet.append(index)
-    free = [index for index in range(len(actual)) if index not in taken]
+    free: dict[Any, list[int]] = {}
+    for index in range(len(actual)):
+        if index not in taken:
+            free.setdefault(_trait(actual[index], options), []).append(index)
     found = []
     for index in unmet:
-        for place, other in enumerate(free):
+        others = free.get(_trait(expected[index], options), [])
+        for place, other in enumerate(others):
             if not _values("", expected[index], actual[other], options):
-                del free[place]
+                del others[place]
                 break
         else:
             found.append(_missing(f"{path}[{index}]", expected[index]))
-    return found + [_extra(f"{path}[{index}]", actual[index]) for index in free]
+    rest = sorted(index for others in free.values() for index in others)
+    return found + [_extra(f"{path}[{index}]", actual[index]) for index in rest]
+
+
+def _trait(value: Any, options: CompareOptions) -> Any:
+    """What a value must share with another one to be worth comparing with it."""
+    if options.ignore_extra_fields:
+        return None
+    return trait(value, options.case_sensitive, options.normalize_whitespace)

@@ -39,6 +39,19 @@ def normal(text: str, case_sensitive: bool, normalize_whitespace: bool) -> str:
     return text if case_sensitive else text.casefold()
 
 
+def trait(value: Any, case_sensitive: bool, normalize_whitespace: bool) -> Any:
+    """What plain values have in common that differ in their numbers and the order of lists only."""
+    if isinstance(value, str):
+        return normal(value, case_sensitive, normalize_whitespace)
+    if isinstance(value, dict):
+        inside = value.items()
+        return frozenset((k, trait(v, case_sensitive, normalize_whitespace)) for k, v in inside)
+    if isinstance(value, list):
+        items = Counter(trait(item, case_sensitive, normalize_whitespace) for item in value)
+        return ("array", frozenset(items.items()))
+    return get_type(value)
+
+
 def cosine(a: Counter[str], b: Counter[str]) -> float:
     """How alike two counts of words are, by the angle between them."""
     if not a or not b:

@@ -22,7 +22,7 @@ from l0.compose._consensus_presets import ConsensusPreset, build_preset
 from l0.compose._consensus_resolve import decide
 from l0.compose._consensus_result import ConsensusOutput, ConsensusResult, NoConsensusError
 from l0.compose._consensus_schema import reader, unwrapped
-from l0.compose._consensus_values import canonical, plain
+from l0.compose._consensus_values import canonical, check_depth, plain
 from l0.compose._task import Child, Children, Task, check_tasks
 from l0.events import Clock, EventBus, EventRecorder, Handler, get_default_store
 
@@ -222,7 +222,8 @@ class _Call:
             try:
                 value, text = unwrapped(child.result)
                 value = value if self.read is None else self.read(value)
-            except Exception as refused:  # an output the schema refuses is this task's failure
+                check_depth(value)
+            except Exception as refused:  # what can't be an answer is this task's failure
                 error = refused
         return ConsensusOutput(
             index=child.index,

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DEEPEST = 200  # levels; each takes several calls, and Python has a thousand
 _LONGEST_NUMBER = 300  # characters; a longer one is compared as text
 
 
@@ -40,6 +41,17 @@ def plain(value: Any) -> Any:
     if callable(dump) and not isinstance(value, type):
         return plain(dump())
     return value
+
+
+def check_depth(value: Any) -> None:
+    """Raise a ValueError if data is nested too deeply to be compared."""
+    here = [value]
+    for _ in range(_DEEPEST + 1):
+        boxes = [each for each in here if isinstance(each, dict | list)]
+        if not boxes:
+            return
+        here = [item for box in boxes for item in (box.values() if isinstance(box, dict) else box)]
+    raise ValueError(f"the output is nested deeper than {_DEEPEST} levels; it can't be compared")
 
 
 def canonical(value: Any, *, trim: bool = True) -> str:

@@ -15,6 +15,7 @@ _SLACK = 1.0  # seconds by which requests may differ on their way to the provide
 _FIRST_PAUSE = 0.25  # seconds after a 429 that does not say how long to wait; then doubling
 _LONGEST_PAUSE = 60.0
 _PROBE_SECONDS = 1.0  # between two requests after a 429, until one is taken
+_BEGUN, _NEW = range(2)  # rows that wait, in the order in which they go
 _CLOSE = 1e-9  # what adding and subtracting of floats may lose
 
 
@@ -193,7 +194,7 @@ class Limiter:
         self._clock = clock
         self._requests, self._tokens = _request_bucket(limits, now), _token_bucket(limits, now)
         self._paused_until = -math.inf
-        self._waiting: list[tuple[int, int, float, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, int, float, asyncio.Future[bool]]] = []
         self._order = 0
         self._timer: TimerHandle | None = None
 
@@ -202,20 +203,23 @@ class Limiter:
         """Seconds for which nothing goes out because the provider said so."""
         return max(0.0, self._paused_until - self._clock.monotonic())
 
-    async def acquire(self, tokens: float = 0, *, begun: bool = False) -> None:
-        """Wait until a request of about so many tokens may go out; `begun`: before new rows."""
+    async def acquire(self, tokens: float = 0, *, begun: bool = False) -> bool:
+        """Wait until a request of about so many tokens may go out; `begun`: before new rows.
+
+        False: it was turned away.
+        """
         self.pump()
         if not self._waiting and self._delay(tokens) <= 0:
             self._take(tokens)
-            return
+            return True
         self._order += 1
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (0 if begun else 1, self._order, tokens, turn))
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (_BEGUN if begun else _NEW, self._order, tokens, turn))
         self.pump()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # let out in the moment it was given up
+            if turn.done() and not turn.cancelled() and turn.result():  # let out in that moment
                 self.returned(tokens, 0)
             self.pump()
             raise
@@ -230,6 +234,13 @@ class Limiter:
         self._out -= 1
         if self._tokens is not None:
             self._tokens.take(actual - estimated)
+        self.pump()
+
+    def turn_away(self) -> None:
+        """Let nobody out of those that wait for the first request of a row."""
+        for rank, _, _, turn in self._waiting:
+            if rank == _NEW and not turn.done():
+                turn.set_result(False)
         self.pump()
 
     def close(self) -> None:
@@ -273,5 +284,5 @@ class Limiter:
                         )
                     return
                 self._take(tokens)
-                turn.set_result(None)
+                turn.set_result(True)
             heapq.heappop(self._waiting)

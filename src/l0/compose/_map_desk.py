@@ -62,10 +62,11 @@ class MapDesk:
         return held is not None
 
     async def admit(self, job: RowJob) -> None:
-        """Wait until the limits let another request out."""
+        """Wait until the limits let another request out, or it is of no more use."""
         account = self._account(job)
         tokens = account.held.usage.total_tokens if account.held is not None else 0
-        await self._limiter.acquire(tokens, begun=account.begun)
+        if not await self._limiter.acquire(tokens, begun=account.begun):
+            return
         account.begun, account.out = True, tokens
         account.since = self._bus.clock.monotonic()
 
@@ -120,6 +121,10 @@ class MapDesk:
             model = self._models.get(index)
             account.pay(None if model is None else self.purse.name(model, took))
         return (account.cost if self.purse.cost is not None else None), account.trouble
+
+    def stop(self) -> None:
+        """No further row is begun: those that wait for their turn are turned away."""
+        self._limiter.turn_away()
 
     def close(self) -> None:
         """Nothing more is let out."""

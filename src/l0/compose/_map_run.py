@@ -275,6 +275,7 @@ class Drive:
             return
         self.stopped = (cause, reason)
         self.teller.stopped(cause, reason)
+        self._desk.stop()
         if cause == "abort":
             for task in (self._feeder, *self._tasks):
                 if task is not None:

@@ -74,7 +74,8 @@ def _without_long_numbers(text: str, start: int) -> NoReturn:
     raise Unreadable(TOO_LONG, start, valid=valid)
 
 
-def _refuse(word: str) -> NoReturn:
+def refuse(word: str) -> NoReturn:
+    """What a reader is given as `parse_constant`: `NaN` and `Infinity` are no JSON."""
     raise Unreadable(f"{word} is not JSON", 0)
 
 
@@ -86,5 +87,5 @@ def _blanks(text: str, pos: int) -> int:
     return pos
 
 
-_READER = json.JSONDecoder(parse_constant=_refuse)
-_DIGITS = json.JSONDecoder(parse_constant=_refuse, parse_int=str)
+_READER = json.JSONDecoder(parse_constant=refuse)
+_DIGITS = json.JSONDecoder(parse_constant=refuse, parse_int=str)

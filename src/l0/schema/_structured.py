@@ -93,7 +93,7 @@ def structured(
         schema: a pydantic model, dataclass, TypedDict, any annotation, a JSON Schema as a dict, or
             a `UnifiedSchema`.
         stream: what `run` takes: a function that opens a stream, `Options`, or a stream that is not
-            in use yet, such as that of a wrapped client.
+            in use yet, such as that of a wrapped client, whose options are taken.
         config: the next three in one value; those given beside it win.
         auto_correct: repair the text (default True). Valid JSON is never touched.
         strict_mode: reject unknown fields at every level and coerce nothing (default False).

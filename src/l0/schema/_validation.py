@@ -14,6 +14,7 @@ from l0.events import Clock, Payload
 from l0.schema._config import StructuredConfig
 from l0.schema._faults import NOT_JSON, SchemaFault, error_of
 from l0.schema._heal import AutoCorrectResult, auto_correct_json
+from l0.schema._heal_strict import refuse
 from l0.schema._payloads import (
     AutoCorrectEndPayload,
     AutoCorrectStartPayload,
@@ -198,11 +199,7 @@ def strict_json(text: str) -> Any:
         ValueError: the text is no JSON.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(text, parse_constant=_refuse)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+    return json.loads(text, parse_constant=refuse)
 
 
 def _told(error: BaseException) -> str:
