@@ -312,6 +312,8 @@ def test_a_function_is_an_adapter():
     assert decoder.feed({"word": ["a", "", None, token]}) == ["a", token]
     with pytest.raises(InvalidStreamError, match="int"):
         decoder.feed({"word": 3})
+    with pytest.raises(InvalidStreamError, match="of type bytes"):
+        decoder.feed({"word": b"a"})
     with pytest.raises(TypeError, match="no options"):
         adapter.decoder({"a": 1})
 

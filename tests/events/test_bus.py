@@ -260,6 +260,24 @@ async def test_handlers_that_never_end_are_cancelled_after_a_while(caplog):
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_handler_that_will_not_be_cancelled_holds_nobody_up(monkeypatch, caplog):
+    monkeypatch.setattr("l0.events._bus._CANCEL_SECONDS", 0.01)
+    end = asyncio.Event()
+
+    async def stubborn(event):
+        try:
+            await end.wait()
+        except asyncio.CancelledError:
+            await end.wait()
+
+    bus = EventBus(stubborn)
+    bus.emit("FALLBACK_START", **FALLBACK)
+    await asyncio.wait_for(bus.drain(0.01), 2)
+    assert "goes on" in caplog.text
+    end.set()
+    await asyncio.wait_for(bus.drain(), 2)
+
+
 async def test_a_callback_is_called_under_the_same_contract():
     told, done = [], []
     bus = EventBus()

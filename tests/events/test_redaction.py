@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 import l0
 from l0.errors._secret_shapes import SHAPES, has_hint
 from l0.events import (
+    ContentType,
+    DataPayload,
     Event,
     EventBus,
     EventRecorder,
@@ -24,6 +26,7 @@ from l0.events import (
     Log,
     Redactor,
     SQLiteEventStore,
+    StreamEventPayload,
     ToolCall,
     catalog,
     open_store,
@@ -31,6 +34,7 @@ from l0.events import (
     to_json,
     verify,
 )
+from l0.events._redact import as_redactor
 from l0.events._secret_kinds import KINDS
 from l0.guardrails import custom_pattern_rule
 from l0.testing import ScriptedModel, fail, tool
@@ -611,3 +615,21 @@ def test_what_stands_behind_a_token_does_not_decide_about_it(batch):
     assert text_of(record(pieces, batch)) == "".join(pieces)
     pieces = ["Bearer sk-github_pat_4da:", "lovelace "]
     assert text_of(record(pieces, batch)) == "Bearer [redacted]:lovelace "
+
+
+@pytest.mark.parametrize(
+    "redactor", [True, Redactor(patterns=["[A-Za-z0-9+/]{8}"], replacement="?")]
+)
+async def test_bytes_that_held_a_secret_are_replayed_as_bytes(redactor):
+    """They are recorded as base64; what stands in their place has to be read as that."""
+    payload = DataPayload(ContentType.FILE, data=f"key={SECRETS['sk']} ...".encode())
+    log = Log(redact=redactor)
+    bus = EventBus(log, stream_id="run")
+    told = StreamEventPayload(Event(EventType.DATA, payload=payload))
+    bus.emit(told)
+    (event,) = [event async for event in replay(log)]
+    assert event.payload.data in {b"[redacted]", b"?"}
+    assert as_redactor(redactor).payload(told).event.payload == event.payload
+    _check_none_of(
+        repr(log.records()).encode(), SECRETS["sk"], base64.b64encode(payload.data).decode()
+    )

@@ -9,6 +9,7 @@ import resource
 import sqlite3
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -789,6 +790,23 @@ async def test_a_directory_that_vanished_is_told(tmp_path):
     with pytest.raises(StoreError, match="can't write"):
         await store.flush()
     await store.close()
+
+
+def test_who_waits_for_a_store_that_is_closed_is_told_also_behind_one_who_gave_up(tmp_path):
+    store = JsonlEventStore(tmp_path / "runs", commit_interval=0)
+    writer, begun, free = store._sink, threading.Event(), threading.Event()
+    writer.submit(lambda: begun.set() or free.wait(5))
+    assert begun.wait(5)
+    closing = threading.Thread(target=writer.close)
+    closing.start()
+    while not writer._queue:  # the mark behind which nothing is done any more
+        time.sleep(0)
+    gone, waits = writer.submit(lambda: 1), writer.submit(lambda: 2)
+    gone.cancel()
+    free.set()
+    closing.join(5)
+    with pytest.raises(StoreError, match="was closed"):
+        waits.result(5)
 
 
 async def test_closed_stores_say_so(tmp_path):

@@ -21,6 +21,7 @@ from l0.events import (
     SQLiteEventStore,
     SQLiteReader,
     open_store,
+    register_store,
     replay,
     verify,
     verify_records,
@@ -307,6 +308,15 @@ async def test_a_path_with_a_colon_is_a_path(tmp_path):
     EventBus(log).emit("FALLBACK_START", from_index=0, to_index=1, reason="x")
     log.save(tmp_path / "10:00:00.jsonl")
     assert (await verify(str(tmp_path / "10:00:00.jsonl"))).records == 1
+
+
+async def test_a_url_of_a_store_of_ones_own_is_opened_by_it():
+    store = InMemoryEventStore()
+    await store.append(RECORDS)
+    register_store("kept", lambda url: store)
+    assert (await verify("kept://anywhere")).ok
+    with pytest.raises(ValueError, match="known schemes are"):
+        await verify("nobodys://anywhere")
 
 
 async def test_a_reader_refuses_to_write_and_reads_what_others_commit(tmp_path):

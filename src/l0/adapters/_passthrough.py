@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from l0.errors import InvalidStreamError
 from l0.events import Event, EventType
 
 _PROVIDERS: Final = (OpenAIResponsesAdapter(), AnthropicAdapter(), OpenAIAdapter())
+_reported_by: Final = attrgetter(*REPORTED)
 _FIELDS: Final = frozenset(Event.__struct_fields__) | {"value"}
 _TYPES: Final = frozenset(EventType)
 
@@ -53,6 +55,7 @@ class PassthroughDecoder(BaseDecoder):
         super().__init__(name)
         self._stream = stream
         self._provider: Decoder | None = None
+        self._reported: tuple[Any, ...] = ()  # by the provider's decoder
 
     def feed(self, item: Any, /) -> Decoded:
         """The item as an event or text."""
@@ -88,8 +91,11 @@ class PassthroughDecoder(BaseDecoder):
 
     def _ask(self, provider: Decoder, item: Any) -> Decoded:
         decoded = provider.feed(item)
-        for name in REPORTED:
-            setattr(self, name, getattr(provider, name))
+        reported = _reported_by(provider)
+        if reported != self._reported:
+            self._reported = reported
+            for name, value in zip(REPORTED, reported, strict=True):
+                setattr(self, name, value)
         return decoded
 
 

@@ -268,7 +268,7 @@ class _FunctionDecoder(BaseDecoder):
         if chunk is None:
             return None
         decoded = self._function(chunk)
-        if isinstance(decoded, Sequence) and not isinstance(decoded, str):
+        if isinstance(decoded, Sequence) and not isinstance(decoded, str | bytes | bytearray):
             return [part for item in decoded if (part := self._foreign(item))]  # type: ignore[misc]
         return self._foreign(decoded)
 

@@ -25,6 +25,8 @@ from l0.events._payloads import CallbackErrorPayload
 
 log = logging.getLogger("l0")
 
+_CANCEL_SECONDS = 1.0  # for a handler to notice that it is cancelled
+
 Handler = Callable[["ObservabilityEvent"], Any]
 _Call = tuple[
     Callable[..., Any], str | None, Awaitable[Any], Callable[[BaseException | None], None] | None
@@ -355,7 +357,9 @@ class EventBus:
                     close()
             self._queue.clear()
             drainer.cancel()
-            await asyncio.wait({drainer})
+            await asyncio.wait({drainer}, timeout=_CANCEL_SECONDS)
+            if not drainer.done():
+                log.warning("a callback goes on though it was cancelled; nobody waits for it")
 
 
 def _cancelled_from_outside(caught: BaseException) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from l0.events._bus import ObservabilityEvent
-from l0.events._catalog import Payload
+from l0.events._catalog import Payload, type_names
 from l0.events._event import Event, EventType, TokenNote
 from l0.events._payloads import (
     CheckpointSavedPayload,
@@ -39,6 +39,22 @@ _OPENING = {GuardrailPhaseStartPayload, DriftCheckStartPayload, DriftCheckSkippe
 _SKIPPED = {CheckpointSavedPayload, TokenPayload}
 _OF_CHECKS = ("GUARDRAIL_", "DRIFT_")
 _FAILED = "checkpoint"  # the phase in which the text of a failed attempt is judged
+
+
+def recorded_types() -> tuple[str, ...]:
+    """The event types that are recorded: all of the catalog but TOKEN."""
+    return tuple(type_ for type_ in type_names() if type_ != "TOKEN")
+
+
+def finds_only(detail: str) -> bool:
+    """Whether checks that found nothing are left out, as `detail` says.
+
+    Raises:
+        ValueError: it is neither "normal" nor "full".
+    """
+    if detail not in ("normal", "full"):
+        raise ValueError(f'detail is "normal" or "full", not {detail!r}')
+    return detail == "normal"
 
 
 class Chain:
@@ -185,19 +201,14 @@ class Chain:
     def _cut_text(self, text: str) -> str:
         """Text that may end in the middle of a secret, without it."""
         assert self._redactor is not None
-        alone = TokenRedactor(self._redactor)
-        batch = TokensPayload(0, [text], [0])
-        cut = alone.feed(0.0, batch) + alone.force(ended=False)
-        return "".join(text for _, tokens, _ in cut for text in tokens.texts)
+        return _told_by(TokenRedactor(self._redactor), text)
 
     def _message(self, event: Event, text: str) -> str:
         """A piece of a message, such as reasoning; its secrets may be cut, too."""
         assert self._redactor is not None
         kind = str((event.data or {}).get("kind"))
         known = self._messages.setdefault(kind, TokenRedactor(self._redactor))
-        batch = TokensPayload(0, [text], [0])
-        cut = known.feed(0.0, batch) + known.force(ended=False)
-        return "".join(text for _, tokens, _ in cut for text in tokens.texts)
+        return _told_by(known, text)
 
     def _clean_notes(
         self, payload: TokensPayload, changed: str | None
@@ -248,6 +259,13 @@ _QUOTING = {
     *(ResumeStartPayload, DeduplicationEndPayload, RestartPayload, CheckpointSavedPayload),
     *(GuardrailRuleResultPayload, StreamEventPayload),
 }
+
+
+def _told_by(redactor: TokenRedactor, text: str) -> str:
+    """What is told of a text of which nothing more may come."""
+    batch = TokensPayload(0, [text], [0])
+    told = redactor.feed(0.0, batch) + redactor.force(ended=False)
+    return "".join(each for _, tokens, _ in told for each in tokens.texts)
 
 
 def _moved(payload: GuardrailRuleResultPayload, tokens: TokenRedactor) -> Payload:

@@ -109,8 +109,9 @@ def _stream_event(state: State, e: p.StreamEventPayload, ts: float) -> None:
         state.tool_calls.append(event.tool_call)
 
 
-def _usage(state: State, e: p.UsagePayload, ts: float) -> None:
-    state.usage += Usage(
+def usage_of(e: p.UsagePayload) -> Usage:
+    """What one attempt reported."""
+    return Usage(
         e.input_tokens,
         e.output_tokens,
         e.total_tokens,
@@ -118,6 +119,10 @@ def _usage(state: State, e: p.UsagePayload, ts: float) -> None:
         e.reasoning_tokens,
         requests=1,
     )
+
+
+def _usage(state: State, e: p.UsagePayload, ts: float) -> None:
+    state.usage += usage_of(e)
 
 
 def _network_error(state: State, e: p.NetworkErrorPayload, ts: float) -> None:

@@ -175,10 +175,10 @@ class JsonlEventStore:
 
     async def exists(self, stream_id: str) -> bool:
         """Whether there are records of the stream."""
-        return await self.stream_metadata(stream_id) is not None
+        return bool(await self._read(lambda: self._files.has(stream_id), stream_id))
 
     async def stream_metadata(self, stream_id: str) -> StreamMetadata | None:
-        """What a stream's file says of it; read as a whole if the stream has not ended."""
+        """What a stream's file says of it, which is read as a whole."""
         tally = await self._read(lambda: self._files.tally(stream_id), stream_id)
         return None if tally is None else metadata_of(tally)
 

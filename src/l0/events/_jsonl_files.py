@@ -63,6 +63,14 @@ class JsonlFiles:
             tally.add(row)
         return tally if tally.seq >= 0 else None
 
+    def has(self, stream_id: str) -> bool:
+        """Whether a stream has a whole line; no more than the last one is read."""
+        path = self.path(stream_id)
+        try:
+            return path.exists() and last_line(path)[0] is not None
+        except OSError as error:
+            raise StoreError(f"can't read {path}: {error.strerror}; check the path") from error
+
     def size(self, stream_id: str) -> int:
         """Bytes of a stream's file; none if it is gone."""
         try:

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from l0.errors import StoreError
 from l0.events._bus import EventBus, ObservabilityEvent
-from l0.events._catalog import payload_class, type_names
-from l0.events._chain import Chain
+from l0.events._catalog import payload_class
+from l0.events._chain import Chain, finds_only, recorded_types
 from l0.events._jsonl_file import read_rows
 from l0.events._record import Record, Row, line_of, records_of
 from l0.events._redact import Redactor, as_redactor
-from l0.events._sink import Sink, TaskSink
+from l0.events._sink import Sink, sink_of
 from l0.events._store import EventStore, check_id, resolve_store
 from l0.events._tap import Tap
 
@@ -51,9 +51,7 @@ class Log:
         redact: bool | Redactor = True,
         detail: Literal["normal", "full"] = "full",
     ) -> None:
-        if detail not in ("normal", "full"):
-            raise ValueError(f'detail is "normal" or "full", not {detail!r}')
-        self.found_only = detail == "normal"  # read by the bus: checks may stay silent
+        self.found_only = finds_only(detail)  # read by the bus: checks may stay silent
         self.store = resolve_store(store)
         self._redactor = as_redactor(redact)
         self._rows: list[Row] = []
@@ -61,9 +59,7 @@ class Log:
         self._chains: dict[str, Chain] = {}
         self._taps: dict[str, Tap] = {}
         self._subscribers: list[tuple[Subscriber, frozenset[str] | None]] = []
-        self._sink: Sink | None = None
-        if self.store is not None:
-            self._sink = getattr(self.store, "_sink", None) or TaskSink(self.store)
+        self._sink: Sink | None = None if self.store is None else sink_of(self.store)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -95,7 +91,7 @@ class Log:
     @property
     def types(self) -> tuple[str, ...]:
         """The event types it takes as a handler: all of the catalog but TOKEN."""
-        return tuple(type_ for type_ in type_names() if type_ != "TOKEN")
+        return recorded_types()
 
     def attach(self, bus: EventBus) -> Callable[[], None]:
         """Record everything that happens on a bus, tokens included; gives what ends it."""

@@ -10,12 +10,12 @@ from os import PathLike
 from typing import Any, Literal
 
 from l0.errors import StoreError
+from l0.errors._secrets import text_of
 from l0.events._bus import EventBus, ObservabilityEvent
-from l0.events._catalog import type_names
-from l0.events._chain import Chain
+from l0.events._chain import Chain, finds_only, recorded_types
 from l0.events._payloads import StoreErrorPayload
 from l0.events._redact import Redactor, as_redactor
-from l0.events._sink import Sink, TaskSink
+from l0.events._sink import TaskSink, sink_of
 from l0.events._store import EventStore, resolve_store
 from l0.events._tap import END, Tap
 
@@ -72,14 +72,11 @@ class EventRecorder:
         resolved = resolve_store(store)
         if resolved is None:
             raise TypeError("an EventRecorder needs a store, or its URL")
-        if detail not in ("normal", "full"):
-            raise ValueError(f'detail is "normal" or "full", not {detail!r}')
         self.store = resolved
-        self.found_only = detail == "normal"  # read by the bus: checks may stay silent
+        self.found_only = finds_only(detail)  # read by the bus: checks may stay silent
         self._redactor = as_redactor(redact)
         self._resume = resume
-        sink: Sink | None = getattr(resolved, "_sink", None)
-        self._sink: Sink = TaskSink(resolved) if sink is None else sink
+        self._sink = sink_of(resolved)
         self._put = self._sink.put
         self._taps: dict[str, Tap] = {}
         self._ended: deque[Tap] = deque(maxlen=1000)  # of a handler that outlives its runs
@@ -91,7 +88,7 @@ class EventRecorder:
     @property
     def types(self) -> tuple[str, ...]:
         """The event types it records: all of the catalog but TOKEN."""
-        return tuple(type_ for type_ in type_names() if type_ != "TOKEN")
+        return recorded_types()
 
     @property
     def full(self) -> bool:
@@ -195,7 +192,7 @@ class EventRecorder:
 
     def _emit(self, store: str, error: Any, lost: int) -> None:
         if self._bus is not None:
-            self._bus.emit(StoreErrorPayload(store, str(error), lost))
+            self._bus.emit(StoreErrorPayload(store, text_of(error), lost))
 
 
 def _is_last(event: ObservabilityEvent) -> bool:

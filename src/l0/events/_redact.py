@@ -143,7 +143,11 @@ class Redactor:
             return self._string(value)
         if isinstance(value, Mapping):
             told = {self.value(k): self._item(k, v) for k, v in value.items()}
-            return value if told == value else told
+            if told == value:
+                return value
+            if "content_type" in value and told.get("data") != value.get("data"):
+                told["data"] = self._as_bytes(value["data"], told["data"])
+            return told
         if is_pair(value) and self._is_secret(str(value[0]), value[1]):
             return [self.value(value[0]), self.replacement]
         if isinstance(value, list | tuple):
@@ -251,6 +255,14 @@ class Redactor:
         except (binascii.Error, ValueError):
             return False
         return self._hinted(held.casefold()) and self.text(held) != held
+
+    def _as_bytes(self, data: Any, told: Any) -> Any:
+        """What stands in the place of a data payload's bytes, which are read from base64."""
+        try:
+            base64.b64decode(data, validate=True)
+        except (TypeError, ValueError):
+            return told
+        return base64.b64encode(self.replacement.encode()).decode()
 
     def _item(self, key: Any, value: Any) -> Any:
         return self.replacement if self._is_secret(str(key), value) else self.value(value)

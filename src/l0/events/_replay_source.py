@@ -19,6 +19,7 @@ from l0.errors import (
 from l0.events._clock import SYSTEM_CLOCK, Clock
 from l0.events._consumer import token_event
 from l0.events._event import Event, EventType, Usage
+from l0.events._fold import usage_of
 from l0.events._payloads import (
     DeduplicationEndPayload,
     ErrorPayload,
@@ -174,14 +175,7 @@ def _length(payload: Any, length: int) -> int:
 def _add(attempt: _Attempt, record: Record, payload: Any, begun: int, *, restated: bool) -> bool:
     """Note what a record says of the source; gives whether a restatement was just decided."""
     if isinstance(payload, UsagePayload):
-        attempt.usage = Usage(
-            payload.input_tokens,
-            payload.output_tokens,
-            payload.total_tokens,
-            payload.cached_input_tokens,
-            payload.reasoning_tokens,
-            requests=1,
-        )
+        attempt.usage = usage_of(payload)
     if isinstance(payload, RetryAttemptPayload | FallbackStartPayload):
         attempt.reason = payload.reason
     if attempt.is_over:

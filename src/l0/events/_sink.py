@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from typing import Any, Protocol
 
+from l0.errors import StoreError
 from l0.events._record import Record, Row, Tally, records_of
-from l0.events._store import taken
 from l0.events._tap import END, Tap, push
 
 _LIMIT = 1000
@@ -33,6 +33,12 @@ class Sink(Protocol):
         """How many of a producer's items are not known to be written."""
 
 
+def sink_of(store: Any) -> Sink:
+    """What takes the events of a store: its own, or a task that appends to it."""
+    own: Sink | None = getattr(store, "_sink", None)
+    return TaskSink(store) if own is None else own
+
+
 class _Direct(Protocol):
     def tally(self, stream_id: str) -> Tally: ...
     def write(self, streams: dict[str, list[Row]]) -> None: ...
@@ -56,7 +62,7 @@ class DirectSink:
         try:
             if rows is not item:
                 if not tap.known:
-                    look_up(tap, self._store)
+                    self._look_up(tap)
                 push(tap.chain, item, rows)
             if rows:
                 self._store.write({rows[0].stream_id: rows})
@@ -76,17 +82,11 @@ class DirectSink:
         """Nothing is."""
         return 0
 
-
-def look_up(tap: Tap, store: _Direct) -> None:
-    """Let a new chain begin where its stream stands."""
-    chain = tap.chain
-    if tap.known or chain is None:
-        return
-    tap.known = True
-    tally = store.tally(chain.stream_id)
-    if tally.seq >= 0 and not tap.resume:
-        raise taken(chain.stream_id, repr(store))
-    chain.go_on_from(tally.seq, tally.hash)
+    def _look_up(self, tap: Tap) -> None:
+        tap.known = True
+        if tap.chain is not None:
+            tally = self._store.tally(tap.chain.stream_id)
+            tap.begin(tally.seq, tally.hash, repr(self._store))
 
 
 class TaskSink:
@@ -112,6 +112,7 @@ class TaskSink:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # outside of a loop, `flush` will see to it
+        self._moved = asyncio.Event()  # one belongs to the loop it was waited for in
         self._task = loop.create_task(self._drain())
 
     async def room(self, patience: float) -> bool:
@@ -128,7 +129,7 @@ class TaskSink:
         """Wait until everything is appended, and the store has flushed it."""
         if self._queue and (self._task is None or self._task.done()):
             self._start()
-        if self._task is not None:
+        if self._task is not None and not self._task.done():  # nor cancelled with an earlier loop
             await asyncio.shield(self._task)
         await self._store.flush()
 
@@ -145,11 +146,16 @@ class TaskSink:
     async def _drain(self) -> None:
         while self._queue:
             rows: dict[Tap, list[Row]] = {}
-            for _ in range(min(_GROUP, len(self._queue))):
-                tap, item = self._queue.popleft()
-                await self._take(tap, item, rows)
-            for tap, each in rows.items():
-                await self._append(tap, each)
+            try:
+                for _ in range(min(_GROUP, len(self._queue))):
+                    tap, item = self._queue.popleft()
+                    await self._take(tap, item, rows)
+                for tap, each in rows.items():
+                    await self._append(tap, each)
+            except asyncio.CancelledError:  # with its loop, or as the store was given up
+                for tap in rows:
+                    self._cut_off(tap, tap.pending)
+                raise
             self.full = len(self._queue) >= _LIMIT
             self._moved.set()
 
@@ -167,6 +173,9 @@ class TaskSink:
                 push(tap.chain, item, own)
         except Exception as error:  # recording stops, the run goes on
             tap.fail(error, 1)
+        except asyncio.CancelledError:  # as above
+            self._cut_off(tap, 1 + tap.pending)
+            raise
         tap.pending += len(own) - before
 
     async def _look_up(self, tap: Tap) -> None:
@@ -176,9 +185,12 @@ class TaskSink:
         tap.known = True
         last: Record | None = await self._store.get_last_event(chain.stream_id)
         if last is not None:
-            if not tap.resume:
-                raise taken(chain.stream_id, repr(self._store))
-            chain.go_on_from(last.seq, last.hash)
+            tap.begin(last.seq, last.hash, repr(self._store))
+
+    def _cut_off(self, tap: Tap, lost: int) -> None:
+        if lost and tap.error is None:
+            tap.fail(StoreError(f"{self._store!r} was cancelled while it wrote"), lost)
+        tap.pending = 0
 
     async def _append(self, tap: Tap, rows: list[Row]) -> None:
         if not rows:

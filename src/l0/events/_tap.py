@@ -9,6 +9,7 @@ from l0.errors import StoreError
 from l0.events._bus import ObservabilityEvent
 from l0.events._chain import Chain
 from l0.events._record import Row, Tally
+from l0.events._store import taken
 
 log = logging.getLogger("l0")
 
@@ -47,6 +48,17 @@ class Tap:
         self.pending = 0  # rows taken from the queue, not yet written
         self.written = 0
         self.lost = 0
+
+    def begin(self, seq: int, head: str, store: str) -> None:
+        """Its chain goes on from where the stream stands in the store; -1 is a new one.
+
+        Raises:
+            StoreError: the stream is there already, and is not to be gone on with.
+        """
+        assert self.chain is not None
+        if seq >= 0 and not self.resume:
+            raise taken(self.chain.stream_id, store)
+        self.chain.go_on_from(seq, head)
 
     def fail(self, error: Exception, lost: int) -> None:
         """Nothing more of this producer is written: its chain would have a hole."""

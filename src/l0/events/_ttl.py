@@ -62,6 +62,11 @@ class TTLEventStore:
             await self.purge()
         await self.store.append(records)
 
+    def take_failures(self, stream_id: str) -> list[tuple[str, Exception, int]]:
+        """What the store tells of stores in it that failed, if it is a `CompositeEventStore`."""
+        take = getattr(self.store, "take_failures", None)
+        return [] if take is None else take(stream_id)
+
     async def purge(self) -> int:
         """Delete the streams that have expired; gives how many."""
         expired = [m for m in await self.store.list_streams() if self._is_over(m.end_ts)]

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 from l0.errors import StoreError
 from l0.events._record import Row, Tally
-from l0.events._store import taken
 from l0.events._tap import END, Backend, FileTrouble, Tap, push
 
 log = logging.getLogger("l0")
@@ -183,7 +182,7 @@ class Writer:
         for tap, item in _copy(self._queue):
             if tap is not None:
                 tap.fail(StoreError(f"{self.name} was closed while it was written to"), 1)
-            elif item is not None:
+            elif item is not None and item[1].set_running_or_notify_cancel():
                 item[1].set_exception(StoreError(f"{self.name} was closed"))
 
     def _is_awaited(self) -> bool:
@@ -237,9 +236,7 @@ class Writer:
             if chain.stream_id in self._group_rows:
                 self._write()
             tally = self.tally(chain.stream_id)
-            if tally.seq >= 0 and not tap.resume:
-                raise taken(chain.stream_id, self.name)
-            chain.go_on_from(tally.seq, tally.hash)
+            tap.begin(tally.seq, tally.hash, self.name)
 
     def _keep(self, tap: Tap, rows: list[Row]) -> None:
         if not rows:
