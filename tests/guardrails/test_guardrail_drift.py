@@ -287,6 +287,10 @@ def test_what_was_measured_can_be_asked_for():
         {"threshold": -0.1},
         {"threshold": float("nan")},
         {"policy": "ignore"},
+        {"threshold": "high"},
+        {"entropy_window": 50.5},
+        {"sliding_window_size": "wide"},
+        {"repetition_threshold": 2.5},
     ],
 )
 def test_a_bad_field_is_named(fields):
@@ -337,3 +341,10 @@ def test_phrases_must_fill_the_text():
     assert not phrases_cover(f" {loop}{prose(150)} ", 3)
     assert not phrases_cover(f" {loop[:130]} ", 3)
     assert not phrases_cover(f" {loop} ", 9)
+
+
+def test_what_is_no_configuration_is_refused():
+    """At once, with what to give."""
+    for ask in (DriftDetector, lambda given: check_drift("a", given)):
+        with pytest.raises(TypeError, match="config: give a DriftConfig"):
+            ask({"threshold": 0.5})

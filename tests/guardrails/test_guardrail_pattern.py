@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l0.events import Severity
-from l0.guardrails import custom_pattern_rule, find_bad_patterns, pattern_rule
+from l0.guardrails import (
+    GuardrailContext,
+    custom_pattern_rule,
+    find_bad_patterns,
+    pattern_rule,
+)
 from l0.guardrails._phrases import CATEGORIES, PhraseScanner, PhraseSet
 from l0.guardrails._regex import UNBOUNDED, RegexScanner, sight
 
@@ -109,6 +114,15 @@ def test_growing_text_gives_what_the_whole_text_gives(parts, size):
         grown += scanner.feed(text[start : start + size], start) or ()
     grown += scanner.flush() or ()
     assert grown == list(phrases.find(text))
+
+
+def test_one_category_needs_no_list():
+    """Its letters are no categories."""
+    text = GuardrailContext("I cannot, as an AI.", completed=True)
+    one = pattern_rule(include_categories="refusal").check(text)
+    assert [found.context["category"] for found in one] == ["REFUSAL"]
+    rest = pattern_rule(exclude_categories="refusal").check(text)
+    assert [found.context["category"] for found in rest] == ["META_COMMENTARY"]
 
 
 def test_categories_can_be_chosen():
@@ -258,6 +272,11 @@ def test_custom_patterns_say_what_the_caller_says():
         (lambda: pattern_rule(severity="loud"), "severity: 'loud' is not one of warning, error"),
         (lambda: pattern_rule("a("), "is no regular expression"),
         (lambda: pattern_rule([7]), "is no regular expression"),
+        (lambda: pattern_rule(7), "patterns: 7 is no regular expression"),
+        (lambda: custom_pattern_rule(["a", b"b"]), "patterns: b'b' is no regular expression"),
+        (lambda: custom_pattern_rule(re.compile(b"b")), "is no regular expression of text"),
+        (lambda: pattern_rule(severity=["error"]), "severity: "),
+        (lambda: pattern_rule(include_categories="META"), "categories: META unknown"),
     ],
 )
 def test_bad_arguments_are_refused(make, said):

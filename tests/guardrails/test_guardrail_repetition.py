@@ -203,6 +203,9 @@ def test_the_meter_says_where_its_windows_begin(sample):
         ({"threshold": 0}, "threshold"),
         ({"threshold": 1.5}, "threshold"),
         ({"sentence_repeat_count": 1}, "sentence_repeat_count"),
+        ({"sentence_repeat_count": "often"}, "sentence_repeat_count"),
+        ({"window": 100.5}, "window"),
+        ({"threshold": "half"}, "threshold"),
     ],
 )
 def test_bad_numbers_are_named(options, named):

@@ -47,7 +47,7 @@ def test_without_a_run_the_last_token_is_compared_with_now():
     assert found.position == 3
 
 
-@pytest.mark.parametrize("gap", [0, -1, float("nan")])
+@pytest.mark.parametrize("gap", [0, -1, float("nan"), "5", None])
 def test_the_gap_is_positive(gap):
     """In seconds."""
     with pytest.raises(ValueError, match="max_gap"):

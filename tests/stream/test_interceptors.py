@@ -308,6 +308,14 @@ async def test_an_after_that_gives_something_else_is_a_programming_error(play):
 # --- error --------------------------------------------------------------------------------------
 
 
+async def test_a_text_that_is_none_is_a_programming_error(play):
+    """Said of the hook's completion, where `len()` of something far off would say it else."""
+    model = ScriptedModel(["a"], repeat_last=True)
+    run = await play(model, interceptors=[transform_interceptor(len)])
+    assert str(run.error) == "Completion.text is a string, not int"
+    assert model.calls == 1
+
+
 async def test_s87_error_hooks_are_told_and_isolated(play, caplog):
     """Each has its turn; the original error is raised."""
     story, error = [], ValueError("no")

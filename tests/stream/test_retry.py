@@ -370,6 +370,10 @@ def test_strategy_is_another_name_of_backoff():
         {"backoff": "guess"},
         {"should_retry": 3},
         {"max_error_history": 0},
+        {"max_error_history": 2.5},
+        {"max_error_history": "all"},
+        {"error_type_delays": 3},
+        {"retry_on": 3},
     ],
     ids=str,
 )

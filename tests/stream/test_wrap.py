@@ -256,6 +256,13 @@ async def test_a_wrapped_stream_obeys_timeouts(clock):
     assert await wrapped.chat.completions.create(stream=True).read() == "fine"
 
 
+@pytest.mark.parametrize("error", ["gone", None, dict], ids=repr)
+def test_a_script_fails_with_errors_only(error):
+    """Told where it is written, rather than as an odd failure of the model."""
+    with pytest.raises(TypeError, match="fail takes an error to raise, or an HTTP status"):
+        fail(error)
+
+
 async def test_script_helpers_wait_on_the_runs_clock(clock):
     """A stall costs a test no time, also behind a wrapped client."""
     model = ScriptedModel([stall(3600), "a", fail(NET)], ["b"])

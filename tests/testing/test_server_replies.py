@@ -60,7 +60,14 @@ async def ask(server):
     [
         ({"tokens_per_second": 0}, "tokens_per_second must be above 0"),
         ({"tokens_per_second": float("nan")}, "tokens_per_second must be above 0"),
+        ({"tokens_per_second": "fast"}, "tokens_per_second must be above 0"),
         ({"chunk_chars": 0}, "chunk_chars must be 1 or more"),
+        ({"chunk_chars": 1.5}, "chunk_chars must be 1 or more"),
+        ({"split_bytes": "small"}, "split_bytes must be 1 or more"),
+        ({"text": 3}, "text must be text or None"),
+        ({"reasoning": ["why"]}, "reasoning must be text or None"),
+        ({"faults": 3}, "faults holds text such as 'drop@40', or Faults, not 3"),
+        ({"faults": ["drop@1", None]}, "faults holds text such as 'drop@40', or Faults, not None"),
         ({"split_bytes": 0}, "split_bytes must be 1 or more"),
         ({"continuation": "no"}, "continuation must be 'exact', 'overlap', 'restate' or None"),
         ({"finish_reason": "done"}, "finish_reason must be one of stop, length, "),
@@ -70,7 +77,7 @@ async def ask(server):
 )
 def test_a_reply_that_cannot_be_is_refused_by_its_field(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Reply("Hi", **fields)
+        Reply(**{"text": "Hi"} | fields)
 
 
 def test_faults_and_calls_of_a_reply_may_be_written_short() -> None:
@@ -92,6 +99,12 @@ def test_tokens_of_a_chosen_size_make_up_the_text(text: str, size: int) -> None:
     tokens = tokenize(text, size)
     assert "".join(tokens) == text
     assert all(len(token) == size for token in tokens[:-1])
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_tokens_have_a_character_at_least(size: int) -> None:
+    with pytest.raises(ValueError, match="chunk_chars must be 1 or more"):
+        tokenize("lost", size)
 
 
 def test_a_token_is_a_word_with_its_blank_or_a_piece_of_a_long_one() -> None:

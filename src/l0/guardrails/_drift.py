@@ -46,6 +46,9 @@ class DriftDetector:
     Args:
         config: What counts as drift; None is the default.
 
+    Raises:
+        TypeError: `config` is something else.
+
     Example:
         >>> detector = DriftDetector()
         >>> detector.feed("As an AI language model, I was asked to write about boats.").types
@@ -72,6 +75,8 @@ class DriftDetector:
     )
 
     def __init__(self, config: DriftConfig | None = None) -> None:
+        if config is not None and not isinstance(config, DriftConfig):
+            raise TypeError(f"config: give a DriftConfig, or None for the default, not {config!r}")
         self.config = config or _DEFAULT
         self.reset()
 

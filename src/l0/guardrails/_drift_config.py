@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from l0.guardrails._rule import is_number, is_whole
+
 CONFIDENCE: Final = {
     "meta_commentary": 0.9,
     "repetition": 0.8,
@@ -62,17 +64,15 @@ class DriftConfig:
     policy: Literal["retry", "record"] = "retry"
 
     def __post_init__(self) -> None:
-        least = {
-            "repetition_threshold": 2,
-            "entropy_threshold": 0,
-            "entropy_window": 2,
-            "sliding_window_size": 20,
-            "threshold": 0,
-        }
+        least = {"repetition_threshold": 2, "entropy_window": 2, "sliding_window_size": 20}
         for name, number in least.items():
             value = getattr(self, name)
-            if not value >= number:
-                raise ValueError(f"{name}: give at least {number}, not {value!r}")
+            if not is_whole(value) or value < number:
+                raise ValueError(f"{name}: give a whole number of at least {number}, not {value!r}")
+        for name in ("entropy_threshold", "threshold"):
+            value = getattr(self, name)
+            if not is_number(value) or not value >= 0:
+                raise ValueError(f"{name}: give a number of at least 0, not {value!r}")
         if not self.threshold <= 1:
             raise ValueError(f"threshold: give a confidence up to 1, not {self.threshold!r}")
         if self.policy not in {"retry", "record"}:

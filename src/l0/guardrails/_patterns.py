@@ -160,15 +160,19 @@ def compile_patterns(patterns: Patterns, flags: int) -> _Compiled:
 
 
 def _listed(patterns: Patterns) -> Sequence[str | re.Pattern[str]]:
-    return [patterns] if isinstance(patterns, str | re.Pattern) else list(patterns)
+    if isinstance(patterns, str | re.Pattern) or not isinstance(patterns, Iterable):
+        return [patterns]
+    return list(patterns)
 
 
 def _compile(pattern: str | re.Pattern[str], flags: int) -> re.Pattern[str]:
-    if isinstance(pattern, re.Pattern):
+    if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
         return pattern
+    if not isinstance(pattern, str):
+        raise ValueError(f"patterns: {pattern!r} is no regular expression of text")
     try:
         return re.compile(pattern, flags)
-    except (re.error, TypeError) as error:
+    except re.error as error:
         raise ValueError(f"patterns: {pattern!r} is no regular expression: {error}") from error
 
 
@@ -176,13 +180,17 @@ def _categories(
     include: Iterable[str] | None, exclude: Iterable[str] | None, *, none: bool
 ) -> list[str]:
     default: Iterable[str] = () if none else CATEGORIES
-    included = {name.upper() for name in (default if include is None else include)}
-    excluded = {name.upper() for name in exclude or ()}
+    included = {name.upper() for name in (default if include is None else _names(include))}
+    excluded = {name.upper() for name in _names(exclude or ())}
     if unknown := (included | excluded) - CATEGORIES.keys():
         raise ValueError(
             f"categories: {', '.join(sorted(unknown))} unknown; there are {', '.join(CATEGORIES)}"
         )
     return [name for name in CATEGORIES if name in included - excluded]
+
+
+def _names(given: Iterable[str]) -> Iterable[str]:
+    return [given] if isinstance(given, str) else given
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from functools import partial
 from l0.events import GuardrailViolation
 from l0.guardrails._fence import PROSE, FenceSplitter, Piece
 from l0.guardrails._loop import SAME, LoopMeter
-from l0.guardrails._rule import GuardrailRule, JudgedState
+from l0.guardrails._rule import GuardrailRule, JudgedState, is_number, is_whole
 from l0.guardrails._sentences import SentenceCounter
 
 _CERTAIN = 0.9  # a similarity above it is a loop at once
@@ -41,12 +41,15 @@ def repetition_rule(
         >>> [violation.message for violation in found]
         ['The text repeats itself']
     """
-    if window <= SAME:
-        raise ValueError(f"window: give more than {SAME} characters, not {window!r}")
-    if not 0 < threshold <= 1:
+    if not is_whole(window) or window <= SAME:
+        raise ValueError(f"window: give a whole number above {SAME}, not {window!r}")
+    if not is_number(threshold) or not 0 < threshold <= 1:
         raise ValueError(f"threshold: give a share above 0 and up to 1, not {threshold!r}")
-    if sentence_repeat_count < 2:
-        raise ValueError(f"sentence_repeat_count: give at least 2, not {sentence_repeat_count!r}")
+    if not is_whole(sentence_repeat_count) or sentence_repeat_count < 2:
+        raise ValueError(
+            "sentence_repeat_count: give a whole number of at least 2, "
+            f"not {sentence_repeat_count!r}"
+        )
     return GuardrailRule(
         "repetition",
         start=partial(

@@ -161,13 +161,23 @@ class GuardrailRule:
         return dataclasses.replace(self, **changes)
 
 
+def is_number(value: object) -> bool:
+    """Whether it is a number that counts something: True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number, of that type."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def as_severity(name: Severity | str) -> Severity:
     """The severity of that name.
 
     Raises:
         ValueError: there is none.
     """
-    if name not in _SEVERITIES:
+    if not isinstance(name, str) or name not in _SEVERITIES:
         raise ValueError(f"severity: {name!r} is not one of {', '.join(Severity)}")
     return Severity(name)
 

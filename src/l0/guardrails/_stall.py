@@ -6,7 +6,7 @@ import time
 from functools import partial
 
 from l0.events import GuardrailViolation, Severity
-from l0.guardrails._rule import Found, GuardrailRule, JudgedState
+from l0.guardrails._rule import Found, GuardrailRule, JudgedState, is_number
 
 
 def stall_rule(max_gap: float = 5.0) -> GuardrailRule:
@@ -22,7 +22,7 @@ def stall_rule(max_gap: float = 5.0) -> GuardrailRule:
         >>> stall_rule(2.0).name
         'stall'
     """
-    if not max_gap > 0:
+    if not is_number(max_gap) or not max_gap > 0:
         raise ValueError(f"max_gap: give a positive number of seconds, not {max_gap!r}")
     return GuardrailRule(
         "stall",

@@ -75,7 +75,8 @@ def _class_for(package: str) -> Any:
             return await anext(self._reading)
 
         def as_sdk(self) -> AsyncIterator[Any]:
-            """As the SDK would have iterated."""
+            """As the SDK would have iterated, over the response that is there now."""
+            self._iterator = self.__stream__()  # one that was made before may have another
             return super().__aiter__()  # type: ignore[no-any-return]
 
         async def close(self) -> None:

@@ -58,6 +58,9 @@ class Completion:
     `value` is for what a hook makes of the text, such as parsed data; `emit(payload)` tells the
     run's listeners of something.
 
+    Raises:
+        TypeError: the text is not a string.
+
     Example:
         >>> Completion("draft", State()).replace(text="final").text
         'final'
@@ -67,6 +70,9 @@ class Completion:
     state: State
     value: Any = None
     emit: Callable[[Payload], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        _check_text(self)
 
     def replace(self, **changes: Any) -> Self:
         """The same completion with some fields changed."""
@@ -85,13 +91,17 @@ class CachedResult:
     usage: Usage | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
-            raise TypeError(f"CachedResult.text is a string, not {type(self.text).__name__}")
+        _check_text(self)
 
     def events(self) -> list[Event]:
         """The stream a model would have given."""
         end = Event(EventType.COMPLETE, usage=self.usage, finish_reason="stop")
         return [Event(EventType.TOKEN, self.text), end] if self.text else [end]
+
+
+def _check_text(of: Completion | CachedResult) -> None:
+    if not isinstance(of.text, str):
+        raise TypeError(f"{type(of).__name__}.text is a string, not {type(of.text).__name__}")
 
 
 # --- asking them ------------------------------------------------------------------------------

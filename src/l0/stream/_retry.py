@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
@@ -135,8 +135,14 @@ class Retry:
                 raise ValueError(f"Retry.{name} counts retries: 0 or more, not {value!r}")
         for name in ("base_delay", "max_delay", "network_max_delay", "max_retry_after"):
             check_seconds(f"Retry.{name}", getattr(self, name))
-        if self.max_error_history is not None and self.max_error_history < 1:
-            raise ValueError("Retry.max_error_history keeps at least 1 error, or None for 100")
+        kept = self.max_error_history
+        if kept is not None and not (isinstance(kept, int) and kept is not True and kept >= 1):
+            raise ValueError(
+                f"Retry.max_error_history keeps at least 1 error, or None for 100; not {kept!r}"
+            )
+        delays = self.error_type_delays
+        if delays is not None and not isinstance(delays, ErrorTypeDelays):
+            raise ValueError(f"Retry.error_type_delays is an ErrorTypeDelays, not {delays!r}")
         known = ", ".join(BackoffStrategy)
         try:
             object.__setattr__(self, "backoff", BackoffStrategy(self.backoff))
@@ -231,6 +237,8 @@ def check_seconds(name: str, value: Any) -> None:
 def _reasons(given: Collection[RetryableErrorType | str]) -> frozenset[RetryableErrorType]:
     if isinstance(given, str):
         raise ValueError(f'Retry.retry_on is a list of reasons; write ["{given}"]')
+    if not isinstance(given, Iterable):
+        raise ValueError(f"Retry.retry_on is a list of reasons, not {given!r}")
     try:
         return frozenset(RetryableErrorType(reason) for reason in given)
     except ValueError:

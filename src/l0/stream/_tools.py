@@ -27,8 +27,8 @@ def tool_call(run: Run, event: Event) -> Event:
     call = event.tool_call or _from_data(event.data or {})
     validate = run.options.tool_validator
     if validate is not None and not call.errors:
-        if found := _errors(validate(call.name, call.arguments)):
-            call = msgspec.structs.replace(call, errors=found)
+        found = _errors(validate(call.name, call.arguments))
+        call = msgspec.structs.replace(call, errors=found) if found else call
     run.tell(ToolRequestedPayload(call.name, call.id, call.arguments, call.index))
     if call.errors:
         message = "; ".join(f"{e.path}: {e.message}" if e.path else e.message for e in call.errors)

@@ -302,7 +302,7 @@ def _build(part: str, name: str, kind: _Kind, at: int | None, arg: str | None) -
     if arg is None and kind.arg == "seconds" and kind.default is None:
         raise ValueError(f"{part!r} needs seconds in brackets, as in {kind.example}")
     if kind.arg == "size":
-        if arg is not None and not arg.isdigit():
+        if arg is not None and not arg.isdecimal():
             raise ValueError(f"{part!r}: split takes a number of bytes, as in split(3)")
         return split(int(arg) if arg else None)
     return _timed(name, kind.default if arg is None else _number(part, arg), at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -75,20 +75,17 @@ class Reply:
     continuation: Continuation | None = "exact"
 
     def __post_init__(self) -> None:
-        given = (self.faults,) if isinstance(self.faults, str) else self.faults
-        faults = [
-            fault
-            for each in given
-            for fault in (parse_faults(each) if isinstance(each, str) else (each,))
-        ]
-        object.__setattr__(self, "faults", tuple(faults))
+        object.__setattr__(self, "faults", tuple(_as_faults(self.faults)))
         object.__setattr__(self, "tool_calls", tuple(map(_as_call, self.tool_calls)))
-        if self.tokens_per_second is not None and not self.tokens_per_second > 0:
-            raise ValueError(f"tokens_per_second must be above 0, not {self.tokens_per_second}")
+        for name in ("text", "reasoning"):
+            said = getattr(self, name)
+            if said is not None and not isinstance(said, str):
+                raise ValueError(f"{name} must be text or None, not {said!r}")
+        speed = self.tokens_per_second
+        if speed is not None and not (isinstance(speed, int | float) and speed > 0):
+            raise ValueError(f"tokens_per_second must be above 0, not {speed!r}")
         for name in ("chunk_chars", "split_bytes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be 1 or more, not {value}")
+            _check_size(name, getattr(self, name))
         if self.continuation not in _CONTINUATIONS:
             raise ValueError(
                 "continuation must be 'exact', 'overlap', 'restate' or None, "
@@ -133,12 +130,16 @@ def tokenize(text: str, chunk_chars: int | None = None) -> list[str]:
     The same text gives the same tokens, and `"".join(tokens) == text`. With `chunk_chars`, tokens
     have that many characters each, the last one what is left.
 
+    Raises:
+        ValueError: `chunk_chars` is below 1.
+
     Example:
         >>> tokenize("The keeper sleeps.")
         ['The', ' keeper', ' sleeps', '.']
     """
     if chunk_chars is None:
         return _TOKEN.findall(text)
+    _check_size("chunk_chars", chunk_chars)
     return [text[at : at + chunk_chars] for at in range(0, len(text), chunk_chars)]
 
 
@@ -150,6 +151,22 @@ def fragments(raw: str) -> list[str]:
 
 # A word; a piece of a long one; marks; blanks that leave the last one to the word behind them.
 _TOKEN: Final = re.compile(r" ?\w{1,7}(?!\w)| ?\w{4}| ?[^\w\s]{1,3}|\s{1,8}(?= \S)|\s{1,8}")
+
+
+def _check_size(name: str, value: int | None) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (whole and value >= 1):
+        raise ValueError(f"{name} must be 1 or more, not {value!r}")
+
+
+def _as_faults(given: Sequence[Fault | str] | str) -> Iterator[Fault]:
+    for each in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
+        if isinstance(each, str):
+            yield from parse_faults(each)
+        elif isinstance(each, Fault):
+            yield each
+        else:
+            raise ValueError(f"faults holds text such as 'drop@40', or Faults, not {each!r}")
 
 
 def _as_call(call: ScriptedCall | tuple[Any, ...]) -> ScriptedCall:

@@ -51,6 +51,9 @@ def hang() -> _Step:
 def fail(error: BaseException | type[BaseException] | int) -> _Step:
     """Raise an error; a number is an HTTP status.
 
+    Raises:
+        TypeError: it is neither.
+
     Example:
         >>> import asyncio, l0
         >>> from l0.testing import ScriptedModel, fail
@@ -59,6 +62,8 @@ def fail(error: BaseException | type[BaseException] | int) -> _Step:
         'Hello'
     """
     raised = http_error(error) if isinstance(error, int) else error
+    if not issubclass(raised if isinstance(raised, type) else type(raised), BaseException):
+        raise TypeError(f"fail takes an error to raise, or an HTTP status; not {error!r}")
 
     def act(clock: Clock) -> Any:  # noqa: ARG001  every step is given the clock
         raise raised
