@@ -84,6 +84,20 @@ def test_looking_into_a_store(store, capsys, tmp_path):
     assert log.stream_ids() == [run]
 
 
+def test_the_latest_run_is_the_last_to_begin_whatever_its_name(tmp_path, capsys):
+    async def record():
+        store = l0.open_store(f"sqlite:///{tmp_path}/named.db")
+        for name in ("z-first", "a-second"):
+            await l0.run(lambda name=name: [name], event_store=store, stream_id=name).read()
+        await store.close()
+
+    l0.run_sync(record())
+    assert main(["replay", f"{tmp_path}/named.db"]) == 0
+    assert capsys.readouterr().out.strip() == "a-second"
+    assert main(["runs", f"{tmp_path}/named.db", "-n", "1"]) == 0
+    assert capsys.readouterr().out.split("\n")[1].startswith("a-second ")
+
+
 def test_verify_says_which_record_was_changed(store, capsys):
     """Status 1."""
     path, run = store

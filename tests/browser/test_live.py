@@ -49,16 +49,21 @@ async def test_no_line_moves_when_the_live_view_becomes_static(notebook):
     await nb.run_all()
     await nb.static(1).wait_for()
     for index, blocks in enumerate((10, 3)):
-        live, static = await nb.page.evaluate(_TOPS, index)
+        live, static, below = await nb.page.evaluate(_TOPS, index)
         # The last block seen alive was still growing.
         moved = [round(b - a, 1) for a, b in zip(live[:-1], static, strict=False)]
         assert len(moved) >= blocks - 1
         assert max(map(abs, moved)) < 1.5, moved
+        assert abs(below[1] - below[0]) < 10, "the next cell stays where it is"
 
 
-# Notes in each frame where the blocks of a live answer begin, below the top of its view.
+# Notes in each frame where the blocks of a live answer begin, below the top of its view, and how
+# much of the output is below the answer.
 _WATCH = """() => {
   window.tops = {};
+  window.below = {};
+  window.bottom = cell =>
+    cell.querySelector('.jp-Cell-outputWrapper').getBoundingClientRect().bottom;
   const step = () => {
     document.querySelectorAll('.jp-Notebook .jp-Cell').forEach((cell, index) => {
       const view = cell.querySelector('.l0-view');
@@ -66,6 +71,8 @@ _WATCH = """() => {
       const top = view.getBoundingClientRect().top;
       const blocks = [...view.querySelector('.l0-answer').children];
       window.tops[index] = blocks.map(el => el.getBoundingClientRect().top - top);
+      window.below[index] =
+        window.bottom(cell) - view.querySelector('.l0-scroll').getBoundingClientRect().bottom;
     });
     requestAnimationFrame(step);
   };
@@ -77,7 +84,8 @@ _TOPS = """index => {
   const answer = [...view.children].find(el => el.style.maxWidth === '52em');
   const top = view.getBoundingClientRect().top;
   const tops = [...answer.children].map(el => el.getBoundingClientRect().top - top);
-  return [window.tops[index], tops];
+  const below = window.bottom(cell) - answer.getBoundingClientRect().bottom;
+  return [window.tops[index], tops, [window.below[index], below]];
 }"""
 
 

@@ -47,25 +47,29 @@ def feeder(name):
 
 
 def cost(name, parts):
-    """The least CPU time of three goes."""
-    took = []
+    """The CPU time of one go, in nanoseconds."""
+    gc.collect()
     gc.disable()  # what other tests left behind is not our cost
     try:
-        for _ in range(3):
-            _, feed = feeder(name)
-            began = time.thread_time_ns()
-            for part in parts:
-                feed(part)
-            took.append(time.thread_time_ns() - began)
+        _, feed = feeder(name)
+        began = time.thread_time_ns()
+        for part in parts:
+            feed(part)
+        return time.thread_time_ns() - began
     finally:
         gc.enable()
-    return min(took)
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_s56_ten_times_the_text_costs_ten_times_as_much(name):
-    """At most twelve, at 15 tokens a check."""
-    assert cost(name, LONG) <= 12 * cost(name, LONG[: len(LONG) // 10])
+    """At most twelve, at 15 tokens a check: the least of each in turn, as noise only adds."""
+    tenth = whole = float("inf")
+    for _ in range(9):
+        tenth = min(tenth, cost(name, LONG[: len(LONG) // 10]))
+        whole = min(whole, cost(name, LONG))
+        if whole <= 12 * tenth:
+            break
+    assert whole <= 12 * tenth
 
 
 def size_of(thing):

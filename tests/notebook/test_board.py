@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -345,6 +346,17 @@ def test_marks_follow_words_over_tags():
     marked = _board_marks.marked(html, ranges)
     texts = [piece.partition("</span>")[0] for piece in marked.split("<span")[1:]]
     assert [text.partition(">")[2] for text in texts] == ["quick", "brown"]
+
+
+def test_marks_cost_in_proportion_to_the_answer():
+    said = [f"Sentence {n} is said by both." for n in range(1000)]
+    left = " ".join(f"{each} Left {n} of it." for n, each in enumerate(said))
+    right = " ".join(f"{each} Right {n} of it." for n, each in enumerate(said))
+    _, ranges = _board_marks.compare(f"<p>{left}</p>", html := f"<p>{right}</p>")
+    assert len(ranges) == 1000
+    begin = time.process_time()
+    assert _board_marks.marked(html, ranges).count("<span") == 1000
+    assert time.process_time() - begin < 0.5
 
 
 # --- what travels ---------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from l0.notebook._explorer_opened import PART, Opened
 from l0.notebook._explorer_runs import Runs
 from l0.notebook._explorer_widget import Desk
 from l0.notebook._stream import WIDGET_MIME
+from l0.notebook._usage import usage as usage_of
 from l0.testing import ScriptedModel, VirtualClock, end, fail, stall
 
 pytest_plugins = ["notebook_shell"]
@@ -262,6 +263,22 @@ async def test_costs_are_told_where_prices_are_known():
     assert "6.00" in shown._static()["text/html"]
     assert asked(shown._runs, type="list", n=1)["costs"] is True
     assert {line.cost for line in view(store, prices={"gpt-x": (2, 8)}).lines} == {6.0, None}
+
+
+async def test_a_fallback_that_failed_unnamed_is_not_priced_as_the_first_model():
+    """As in the last line of its view."""
+    store = InMemoryEventStore()
+    usage = Usage(input_tokens=1_000_000)
+    story, _ = await told(
+        [fail(500)],
+        fallbacks=[ScriptedModel(["Hi", end(usage=usage)])],
+        retry=l0.Retry(attempts=0, max_retries=0),
+        meta={"model": "gpt-x"},
+        event_store=store,
+    )
+    story.model, story.prices = "gpt-x", {"gpt-x": (2, 8)}
+    assert "cost" not in usage_of(story)
+    assert [line.cost for line in explore(store, prices=story.prices).lines] == [None]
     assert asked(store, type="list", n=1)["costs"] is False
 
 

@@ -163,13 +163,19 @@ async def test_a_path_and_a_handle_give_the_same_frames(tmp_path):
     await store.close()
 
 
-async def test_interleaved_runs_come_apart():
+async def test_interleaved_runs_come_apart(tmp_path):
     one, _ = await told(*TROUBLE)
     two, _ = await told(["x", "y"])
     mixed = [e for pair in zip(one.events, two.events, strict=False) for e in pair]
     mixed += one.events[len(two.events) :]
     assert list(frames.runs(mixed)["tokens"]) == [3, 2]
     assert len(frames.tokens(mixed)) == 8
+    log, path = Log(), tmp_path / "log.jsonl"
+    for event in mixed:
+        log.append(event)
+    log.save(path)
+    for name, frame in every(path).items():
+        assert_frame_equal(frame, every(mixed)[name], rtol=1e-6)
 
 
 # --- types ----------------------------------------------------------------------------------

@@ -625,6 +625,8 @@ def _completions(cells, text):
         ("%%l0\nAbout {my_r|", ["%%l0\nAbout {my_rules"]),
         ("%l0 ru|", ["%l0 runs"]),
         ("%l0 show ans|", ["%l0 show answer"]),
+        ("%l0 replay ans|", ["%l0 replay answer"]),
+        ("%l0 compare last ans|", ["%l0 compare last answer"]),
         ("x = %l0 sim:js|", ["x = %l0 sim:json"]),
         ("%l0 alias new si|", ["%l0 alias new sim:"]),
         ("%l0 Tell {my_r|", ["%l0 Tell {my_rules"]),

@@ -39,7 +39,7 @@ KEPT = {
     *("text-transform", "top", "vertical-align", "visibility", "white-space", "width"),
     *("word-break", "word-wrap", "align-items", "align-content", "align-self", "flex"),
     *("flex-basis", "flex-direction", "flex-grow", "flex-shrink", "flex-wrap"),
-    *("justify-content", "justify-items", "justify-self", "order"),
+    *("justify-content", "justify-items", "justify-self", "order", "grid-template-columns"),
 }
 """What JupyterLab's sanitizer leaves."""
 EXTRA = re.compile(

@@ -85,11 +85,10 @@ def _text(story: MapStory, now: MapProgress, *, timeless: bool) -> str:
 
 def _html(story: MapStory, now: MapProgress, *, timeless: bool) -> str:
     status = "streaming" if story.live and story.started_ms is not None else story.status
-    says = " · ".join(filter(None, (story.model,)))
     right = "" if timeless or not now.elapsed else seconds(now.elapsed * 1000)
     line = " · ".join(filter(None, (_done(now), story.stopped)))
     parts = [
-        head(status, "map", says, right),
+        head(status, "map", story.model or "", right),
         _bar(now),
         f'<div style="min-height:1.5em">{escape(untimed(line) if timeless else line)}</div>',
         _table(_values(story, now, timeless=timeless)),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
 from html import escape, unescape
 from typing import Final
 
 from l0.notebook._explorer_diff import differences, likeness
 
 Ranges = list[tuple[int, int]]
-"""`[from, to)` in characters that are no blanks, of the text as it is drawn."""
+"""`[from, to)` in characters that are no blanks, of the text as it is drawn; apart, in order."""
 
 LEAST: Final = 0.3
 """Of two answers that have less in common, marks would cover everything."""
@@ -72,16 +72,16 @@ def marked(html: str, ranges: Ranges) -> str:
     return "".join(out)
 
 
-def _cut(text: str, at: int, ranges: Sequence[tuple[int, int]]) -> str:
+def _cut(text: str, at: int, ranges: Ranges) -> str:
     """A piece of text that begins at solid character `at`, its share of the ranges marked."""
     pieces: list[tuple[bool, str]] = []
     inside = False
     for c in text:
         if not c.isspace():
-            inside = any(begin <= at < end for begin, end in ranges)
+            inside = _end_before(at + 1, ranges) > at
             at += 1
         elif inside:
-            inside = any(begin < at < end for begin, end in ranges)
+            inside = _end_before(at, ranges) > at
         if pieces and pieces[-1][0] == inside:
             pieces[-1] = (inside, pieces[-1][1] + c)
         else:
@@ -90,3 +90,9 @@ def _cut(text: str, at: int, ranges: Sequence[tuple[int, int]]) -> str:
         f'<span style="{_MARK}">{escape(told)}</span>' if is_marked else escape(told)
         for is_marked, told in pieces
     )
+
+
+def _end_before(at: int, ranges: Ranges) -> int:
+    """Where the last range ends that begins before `at`."""
+    found = bisect_left(ranges, (at,))
+    return ranges[found - 1][1] if found else 0

@@ -17,6 +17,7 @@ from l0.notebook._rows import clean
 from l0.notebook._static import (
     _NO_FORMULAS,
     NAMES,
+    SIGNS,
     _answer,
     _error,
     _findings,
@@ -156,8 +157,8 @@ def head(status: str, title: str, says: str, right: str) -> str:
 
 def dot(status: str) -> str:
     """The sign of a status, in its colour and its shape."""
-    sign = {"failed": "■", "aborted": "○", "unfinished": "○"}.get(status, "●")
-    return f'<span style="color:{INK.get(status, INK["waiting"])}">{sign}</span>'
+    ink = INK.get(status, INK["waiting"])
+    return f'<span style="color:{ink}">{SIGNS.get(status, "●")}</span>'
 
 
 def _columns(board: Board) -> str:
@@ -235,7 +236,7 @@ def _numbers(board: Board, at: int, picture: Picture, card: Story, *, timeless: 
             if len(board.cards) <= _WIDE or not each.startswith("first token")
         ]
     words = " · ".join(told)
-    style = f"{SMALL};{FAINT};line-height:1.5;min-height:1.5em;margin-bottom:0.4em;text-wrap:pretty"
+    style = f"{SMALL};{FAINT};line-height:1.5;min-height:1.5em;margin-bottom:0.4em"
     return f'<div style="{style}">{escape(words)}</div>'
 
 

@@ -8,10 +8,13 @@ dark pages.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from l0.notebook import _frames as frames
 from l0.notebook._chart import chart_class
+from l0.notebook._chart_rate import BINS, quartiles, rate_of, rates_at
+from l0.notebook._picture import count as counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -46,10 +49,6 @@ _GRID: Final = "rgba(128,128,128,0.22)"
 _POINTS: Final = 2000
 """More points than this are not drawn one by one."""
 _LINES: Final = 7
-_BINS: Final = 60
-_TOKENS_A_STEP: Final = 3  # of fewer, the rate would jump with each token that is late
-_MOST_TOKENS: Final = 8
-_PAUSE: Final = 8.0  # so many times the usual gap is a pause
 _ONE_BY_ONE: Final = 12
 _ROW_PX: Final = 46
 _FRAME_PX: Final = 132
@@ -96,7 +95,7 @@ def token_rate(source: Any, **filters: Any) -> Figure:
     if not len(tokens):
         return _nothing(figure, "No tokens")
     grouped = tokens.groupby("stream_id", sort=False, observed=True)["t"]
-    rates = {str(id): rate for id, t in grouped if (rate := _rate(np.sort(t.to_numpy())))}
+    rates = {str(id): rate for id, t in grouped if (rate := rate_of(np.sort(t.to_numpy())))}
     if not rates:
         return _nothing(figure, "All tokens came at once")
     if len(rates) <= _LINES:
@@ -111,9 +110,9 @@ def token_rate(source: Any, **filters: Any) -> Figure:
             )
         figure.update_layout(showlegend=len(rates) > 1)
         return figure
-    times = np.linspace(0, max(edges[-1] for edges, _ in rates.values()), _BINS + 1)
+    times = np.linspace(0, max(edges[-1] for edges, _ in rates.values()), BINS + 1)
     with np.errstate(all="ignore"):
-        low, middle, high = _quartiles(np.array([_at(times, *each) for each in rates.values()]))
+        low, middle, high = quartiles(np.array([rates_at(times, *each) for each in rates.values()]))
     _band(figure, times, low, middle, high)
     figure.update_layout(title_text=f"Tokens a second of {len(rates)} runs")
     return figure
@@ -151,7 +150,7 @@ def failures(source: Any, **filters: Any) -> Figure:
     needed = ("outcome", "category", "error_type")
     attempts = _frame("attempts", frames.attempts, needed, source, filters)
     failed = attempts[attempts["outcome"] == "failed"]
-    title = f"{len(failed):,} of {_counted(len(attempts), 'attempt')} failed"
+    title = f"{len(failed):,} of {counted(len(attempts), 'attempt')} failed"
     figure = _figure(title if len(attempts) else "Failed attempts", "attempts", None)
     if not len(failed):
         return _nothing(figure, "No attempt failed" if len(attempts) else "No attempts")
@@ -167,7 +166,7 @@ def violations(source: Any, **filters: Any) -> Figure:
         filters: as there.
     """
     found = _frame("violations", frames.violations, ("rule", "severity"), source, filters)
-    title = _counted(len(found), "finding") + " of guardrails" if len(found) else "Guardrails"
+    title = counted(len(found), "finding") + " of guardrails" if len(found) else "Guardrails"
     figure = _figure(title, "findings", None)
     if not len(found):
         return _nothing(figure, "Nothing found")
@@ -311,64 +310,6 @@ def _band(figure: Figure, x: Any, low: Any, middle: Any, high: Any) -> None:
     )
 
 
-def _rate(times: Any) -> tuple[Any, Any] | None:
-    """Edges and rates of a run's tokens: some tokens to a step, however long they took, or a pause.
-
-    So a run of ten tokens shows as much as its tokens tell, and one of ten thousand no more than
-    can be seen. Before the first token the rate is none.
-    """
-    import numpy as np
-
-    first, last = float(times[0]), float(times[-1])
-    if last <= first:
-        return None
-    gaps = np.diff(times)
-    least, pause = (last - first) / _BINS, _PAUSE * float(np.median(gaps))
-    few = min(_MOST_TOKENS, max(_TOKENS_A_STEP, len(times) // 10))
-    edges, counts, since = [first], [], 0
-
-    def step(end: float) -> None:
-        nonlocal since
-        edges.append(float(end))
-        counts.append(since)
-        since = 0
-
-    for end, gap in zip(times[1:], gaps, strict=True):
-        is_pause = 0 < pause < gap and gap >= least
-        if is_pause and since and end - gap > edges[-1]:
-            step(end - gap)
-        since += 1
-        if end - edges[-1] >= least and (since >= few or is_pause):
-            step(end)
-    if since and last > edges[-1]:
-        step(last)
-    elif since:
-        counts[-1] += since
-    rates = np.array(counts) / np.diff(edges)
-    if first > 0:
-        return np.array([0.0, *edges]), np.array([0.0, *rates])
-    return np.array(edges), rates
-
-
-def _at(times: Any, edges: Any, rates: Any) -> Any:
-    """The rates at these times; none after the end."""
-    import numpy as np
-
-    steps = np.searchsorted(edges, times, side="right") - 1
-    told = rates[np.clip(steps, 0, len(rates) - 1)]
-    return np.where(times <= edges[-1], told, np.nan)
-
-
-def _quartiles(rates: Any) -> Any:
-    """Of the runs that are not over yet, at each moment."""
-    import numpy as np
-
-    held = ~np.isnan(rates).all(axis=0)
-    found = np.full((3, rates.shape[1]), np.nan)
-    found[:, held] = np.nanpercentile(rates[:, held], (25, 50, 75), axis=0)
-    return found
-
-
 def _figure(title: str, x: str | None, y: str | None) -> Figure:
     axis = {
         "gridcolor": _GRID,
@@ -429,11 +370,7 @@ def _order(frame: DataFrame) -> list[str]:
 
 
 def _titled(title: str, count: int) -> str:
-    return title.format(runs=_counted(count, "run") if count else "runs")
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return title.format(runs=counted(count, "run") if count else "runs")
 
 
 def _short(stream_id: str) -> str:
@@ -442,4 +379,4 @@ def _short(stream_id: str) -> str:
 
 def _clean(text: str) -> str:
     """A name as plain text: plotly reads some tags."""
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(str(text), quote=False)

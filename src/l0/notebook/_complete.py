@@ -93,7 +93,7 @@ def _possible(magics: L0Magics, words: list[str], fragment: str, *, in_cell: boo
 
 def _of_command(magics: L0Magics, words: list[str]) -> Iterable[str]:
     match words:
-        case ["show"]:
+        case ["show" | "replay" | "compare"] | ["compare", _]:
             return ("last", *_variables(magics, Handle))
         case ["stop"]:
             return ("all", *(handle.name for handle in magics.running.values() if handle.name))

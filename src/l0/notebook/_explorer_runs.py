@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from os import PathLike, fspath
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from l0.events import Log, ObservabilityEvent, Record, catalog, get_default_store
 from l0.events._sources import reading
 from l0.events._store import is_store
+from l0.monitoring import Prices
 from l0.notebook import _frames
 from l0.notebook._explorer_opened import Opened
 from l0.notebook._sources import UNKNOWN, held_story, iter_records, story_of, stream_of
 from l0.notebook._static import NAMES
 from l0.notebook._story import STATUSES, Story
+from l0.notebook._usage import priced
 from l0.stream import run_sync
-
-if TYPE_CHECKING:
-    from l0.monitoring import Prices
 
 SORTS: Final = (
     *("status", "model", "prompt", "attempts", "token_count", "first_token", "duration", "cost"),
@@ -85,7 +83,8 @@ class Runs:
                 raise ValueError("runs are not recorded; give a store, or set_default_store(…)")
         self._held = _held(source)
         self._source = source
-        self._prices = prices
+        # A table is checked when it is made; the runs of a large store share one.
+        self._prices = prices if prices is None or isinstance(prices, Prices) else Prices(prices)
         self.lines: list[Line] = []
         """The newest first."""
         self._read_in = inf
@@ -174,19 +173,11 @@ def cost_of(
     events: list[Record | ObservabilityEvent], prices: Prices | Mapping[str, Any]
 ) -> float | None:
     """What a run cost; None where a model has no price, or its events begin in the middle."""
-    from l0.monitoring import cost_of_run
-
     if not events:
         return None
     model = events[0].meta.get("model")
-    asked = model if isinstance(model, str) else None
-    bare = asked.partition(":")[2] or asked if asked else None  # `openai:gpt-x` is gpt-x to it
-    with suppress(ValueError):
-        for name in (asked, bare):
-            total = cost_of_run(events, prices, model=name).total
-            if total is not None:
-                return total
-    return None
+    told = priced(events, prices, model if isinstance(model, str) else None)
+    return None if told is None else told.total
 
 
 def holds_several(x: Any) -> bool:

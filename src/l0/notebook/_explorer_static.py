@@ -17,7 +17,7 @@ from l0.notebook._explorer_runs import Line
 from l0.notebook._look import FAINT, INK, LINE, LOST, SMALL
 from l0.notebook._picture import count, seconds
 from l0.notebook._rows import clean
-from l0.notebook._static import NAMES
+from l0.notebook._static import NAMES, SIGNS
 
 MOST: Final = 50
 """Lines a static table has."""
@@ -25,7 +25,7 @@ MOST: Final = 50
 EMPTY: Final = "No runs yet"
 _LONG: Final = 72
 _CELL: Final = "padding:2px 14px 2px 0;border:0;text-align:left;vertical-align:top"
-_WHOLE: Final = "white-space:nowrap;font-variant-numeric:tabular-nums"
+_WHOLE: Final = "white-space:nowrap"
 _WRAPS: Final = "white-space:normal;min-width:16em"
 _FROM: Final = {"left": "text-align:left", "right": "text-align:right"}
 
@@ -114,7 +114,7 @@ def _columns(lines: Sequence[Line], *, timeless: bool) -> list[Column]:
 
 def _row(columns: Iterable[Column], at: int, line: Line) -> str:
     ink = INK.get(line.status, INK["waiting"])
-    dot = f'<span style="color:{ink}">{"■" if line.status == "failed" else "●"}</span> '
+    dot = f'<span style="color:{ink}">{SIGNS.get(line.status, "●")}</span> '
     return "".join(
         f'<td style="{_style(name, side)}">'
         f"{dot if name == 'outcome' else ''}{escape(cells[at])}</td>"

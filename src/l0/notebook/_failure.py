@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from l0.errors import Error, ErrorCategory, classify
 from l0.errors._secrets import redact_text
-from l0.models import KEYS, key_of
+from l0.models import KEYS
+from l0.notebook._rows import without_own_keys
 
 if TYPE_CHECKING:
     from l0.notebook._handle import Handle
@@ -54,11 +55,7 @@ def _where(handle: Handle) -> str:
 
 def without_keys(text: str) -> str:
     """A text without the keys of this process, and without anything that has the shape of one."""
-    for provider in KEYS:
-        key = key_of(provider)
-        if key and len(key) >= 8:
-            text = text.replace(key, "[redacted]")
-    return redact_text(text)
+    return redact_text(without_own_keys(text))
 
 
 def advice(error: BaseException) -> str:

@@ -52,7 +52,7 @@ def row_of(event: ObservabilityEvent, started_ms: float) -> Row | None:
     if event.type in _UNSEEN or (event.type.startswith(_QUIET) and not _found(payload)):
         return None
     json, _ = _redactor().json(encode(msgspec.structs.asdict(payload))[0])
-    data = msgspec.json.decode(_without_keys(json))
+    data = msgspec.json.decode(without_own_keys(json))
     if event.type == "STREAM_EVENT" and isinstance(data.get("event"), dict):
         data["event"] = {k: v for k, v in data["event"].items() if v is not None}
         is_message = data["event"].get("type") == "message"
@@ -138,12 +138,12 @@ def _slim(value: Any, key: str = "") -> Any:
     return value
 
 
-def _without_keys(json: str) -> str:
-    """JSON without the keys of this process, which may have a shape of their own."""
+def without_own_keys(text: str) -> str:
+    """A text without the keys of this process, which may have a shape of their own."""
     for key in filter(None, map(key_of, KEYS)):
         if len(key) >= _KEY:
-            json = json.replace(key, "[redacted]")
-    return json
+            text = text.replace(key, "[redacted]")
+    return text
 
 
 @cache

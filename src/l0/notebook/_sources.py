@@ -125,7 +125,11 @@ async def _read_path(path: str, stream_id: str | None, types: frozenset[str] | N
             return list(opened.iter_records(stream_id, types))
         if is_store(opened):
             return await _read_store(opened, stream_id, types)
-        return [r for r in opened.records(stream_id) if types is None or r.type in types]
+        streams: dict[str, list[Any]] = {}  # a file has them as they came, one among the other
+        for record in opened.records(stream_id):
+            if types is None or record.type in types:
+                streams.setdefault(record.stream_id, []).append(record)
+        return [record for records in streams.values() for record in records]
 
 
 async def _read_store(store: Any, stream_id: str | None, types: frozenset[str] | None) -> list[Any]:

@@ -18,7 +18,7 @@ from l0.notebook._picture import Picture, Withdrawn, count, seconds, words
 from l0.notebook._rows import clean
 from l0.notebook._sources import story_of
 from l0.notebook._story import Story
-from l0.notebook._timeline import timeline, untimed
+from l0.notebook._timeline import room, timeline, untimed
 
 NAMES: Final = {
     "aborted": "stopped",
@@ -26,6 +26,9 @@ NAMES: Final = {
     "waiting": "waiting",
 }
 """Where the word differs from the status."""
+
+SIGNS: Final = {"failed": "■", "aborted": "○", "unfinished": "○"}
+"""What stands for the dot where the status is not said by its colour alone."""
 
 _NO_FORMULAS: Final = "tex2jax_ignore mathjax_ignore"
 """Pages typeset formulas wherever they find them, and "$5 to $10" is not one."""
@@ -165,8 +168,7 @@ def html(story: Story, picture: Picture, *, timeless: bool = False) -> str:
         *(_tool(tool, timeless=timeless) for tool in picture.tools),
         *(_small(escape(f"data · {output}")) for output in picture.outputs),
         _error(story.error, timeless=timeless),
-        timeline(picture, timeless=timeless),
-        _used(_usage.usage(story)),
+        _below(story, picture, timeless=timeless),
     ]
     style = "max-width:100%;padding:0.5em 0.25em 0;line-height:1.5"
     return f'<div class="{_NO_FORMULAS}" style="{style}">{"".join(parts)}</div>'
@@ -181,12 +183,20 @@ def _head(story: Story, picture: Picture, *, timeless: bool) -> str:
     row = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em"
     return (
         f'<div style="{SMALL};line-height:2;{row}"><span>'
-        f'<span style="color:{ink}">{"■" if status == "failed" else "●"}</span> '
+        f'<span style="color:{ink}">{SIGNS.get(status, "●")}</span> '
         f'<b style="font-weight:600;text-transform:capitalize">{name}</b>'
         f'<span style="{FAINT}">{left}</span></span>'
         + (f' <span style="{FAINT}">{escape(right)}</span>' if right else "")
         + "</div>"
     )
+
+
+def _below(story: Story, picture: Picture, *, timeless: bool) -> str:
+    """What stands below the answer; as high as in the live view, which headless there is not."""
+    lines = timeline(picture, timeless=timeless) + _used(_usage.usage(story))
+    if timeless or not picture.lanes:
+        return lines
+    return f'<div style="{room(picture)}">{lines}</div>'
 
 
 def _used(usage: str) -> str:

@@ -25,6 +25,12 @@ _GLYPHS: Final = {
 }
 
 
+def room(picture: Picture) -> str:
+    """The height that the live view's timeline and last line had, so that no cell below moves."""
+    strip = min(26 * len(picture.lanes) + 18, 252)
+    return f"min-height:{strip + 27}px"
+
+
 def timeline(picture: Picture, *, timeless: bool) -> str:
     """The lanes, what their bars mean, and the moments folded away; `timeless`: without a scale."""
     if not picture.lanes:
@@ -32,10 +38,12 @@ def timeline(picture: Picture, *, timeless: bool) -> str:
     lanes = "".join(_lane(picture, index, timeless=timeless) for index in range(len(picture.lanes)))
     plain = len(picture.lanes) == 1 and all(mark.kind == "done" for mark in picture.marks)
     story = "" if plain else _list_of_moments(picture, timeless=timeless)
-    axis = "" if timeless or len(picture.lanes) == 1 else _axis(picture)
+    axis = "" if timeless else _axis(picture)
     legend = "" if plain else _legend(picture, timeless=timeless)
-    row = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em"
-    below = f'<div style="{row}">{story}{legend}</div>' if legend else story
+    # On a narrow page the legend goes above; what is opened moves neither.
+    row = "display:flex;flex-wrap:wrap-reverse;justify-content:space-between;gap:0 1em"
+    told = f'<div style="flex:1 1 17em;min-width:0">{story}</div>'
+    below = f'<div style="{row}">{told}{legend}</div>' if legend else story
     return f'<div style="margin:0.7em 0 0.2em">{lanes}{axis}</div>{below}'
 
 
@@ -43,11 +51,14 @@ def _lane(picture: Picture, index: int, *, timeless: bool) -> str:
     lane = picture.lanes[index]
     name = f"F{lane.fallback}" if lane.fallback else str(index + 1)
     bars = _ordered(picture, index) if timeless else _timed(picture, index)
+    line, track_px, above = (12, 12, 2) if timeless else (19, 14, 5)
     label = (
-        f'<div style="float:left;width:22px;{FAINT};font-size:10px;line-height:12px">{name}</div>'
+        f'<div style="float:left;width:22px;{FAINT};font-size:10px;line-height:{line}px">'
+        f"{name}</div>"
     )
     track = (
-        f'<div style="margin-left:22px;height:12px;padding-top:2px;font-size:0;line-height:0;'
+        f'<div style="margin-left:22px;height:{track_px}px;padding-top:{above}px;'
+        f"font-size:0;line-height:0;"
         f'white-space:nowrap;overflow:hidden">{bars}</div>'
     )
     return f"<div>{label}{track}</div>"

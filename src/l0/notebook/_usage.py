@@ -5,9 +5,9 @@ Prices are the user's own table; without it, or for a model that is not in it, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from l0.monitoring import AttemptCost, Prices, RunCost, cost_of_run
 from l0.notebook._board_map import money
@@ -37,6 +37,10 @@ def set_prices(prices: Prices | Mapping[str, Any] | None) -> None:
     _prices = prices if prices is None or isinstance(prices, Prices) else Prices(prices)
 
 
+_NOT_FAILED: Final = {"completed", "aborted", "cancelled"}
+"""Of an attempt that was stopped the text stays."""
+
+
 def usage(story: Story) -> str:
     """What a run used, as views say it; "" where nothing is known of it, or it goes on.
 
@@ -53,7 +57,7 @@ def usage(story: Story) -> str:
         _about(told.attempts)
         + (f"{came:,} tokens in, {went:,} out" if came else f"{went:,} tokens out")
     ]
-    failed = [each for each in told.attempts if each.outcome != "completed"]
+    failed = [each for each in told.attempts if each.outcome not in _NOT_FAILED]
     lost = sum(each.usage.input_tokens + each.usage.output_tokens for each in failed)
     if lost:
         parts.append(f"{_about(failed)}{lost:,} of them in failed attempts")
@@ -77,14 +81,20 @@ def _cost(story: Story) -> RunCost | None:
     """Tokens and cost of each attempt; of a run seen from its middle on, the tokens alone."""
     prices = story.prices or _prices or {}
     events = [each for each in story.events if each.type != "TOKENS"]  # many, and of no price
+    told = priced(events, prices, story.model)
+    return RunCost(total=None, usage=story.state.usage) if told is None else told
+
+
+def priced(
+    events: Sequence[Any], prices: Prices | Mapping[str, Any], model: str | None
+) -> RunCost | None:
+    """What a run cost, whichever name the table has for its model; None: it is seen in part."""
     told: RunCost | None = None
     with suppress(ValueError):  # its events begin in the middle, or are no run's
-        for name in _names(story.model):
+        for name in _names(model):
             told = cost_of_run(events, prices, model=name)
             if told.total is not None:
                 break
-    if told is None:
-        told = RunCost(total=None, usage=story.state.usage)
     return told
 
 
