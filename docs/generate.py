@@ -136,10 +136,7 @@ def defaults() -> str:
     own = [name for name in vars(L0Magics) if name in traits]
     return table(
         ("`%config L0Magics.…`", "default", "meaning"),
-        (
-            (f"`{name}`", f"`{traits[name].default()!r}`", _setting(traits[name]))
-            for name in own
-        ),
+        ((f"`{name}`", f"`{traits[name].default()!r}`", _setting(traits[name])) for name in own),
     )
 
 

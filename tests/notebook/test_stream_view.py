@@ -184,3 +184,11 @@ async def test_a_run_that_may_cost_something_or_can_not_is_not_run_again(comms, 
 async def test_the_page_is_told_what_was_used(comms):
     live = await shown("Hello ", end(usage=Usage(input_tokens=3, output_tokens=2)))
     assert live.widget.meta["usage"] == "3 tokens in, 2 out"
+
+
+def test_each_module_has_a_name_of_its_own_so_that_none_takes_the_style_of_another():
+    """Pages keep one style for all anywidgets of a module and class."""
+    from l0.notebook._stream import widget_class
+
+    names = {widget_class(module).__name__ for module in ("stream", "structured")}
+    assert names == {"StreamWidget", "StructuredWidget"}
