@@ -14,6 +14,9 @@ from l0.notebook._stream import WIDGET_MIME
 from l0.notebook._where import where
 from l0.testing import ScriptedModel, VirtualClock, fail
 
+pytest_plugins = ["notebook_comms"]
+pytestmark = pytest.mark.usefixtures("comms")
+
 
 class Kernel:
     """A kernel whose client has a person, or has none."""
@@ -37,32 +40,6 @@ class Shell:
 
     def publish(self, *, data, metadata, transient, update):
         self.outputs.append((data, transient.get("display_id"), update))
-
-
-@pytest.fixture(autouse=True)
-def comms(monkeypatch):
-    """What was sent by comms, which lead nowhere."""
-    sent = []
-
-    class Comm:
-        comm_id = "c1"
-
-        def __init__(self, **opened):
-            sent.append(("open", opened["data"]["state"]))
-
-        def on_msg(self, handler):
-            self.handler = handler
-
-        def send(self, data=None, **_):
-            sent.append((data["method"], data))
-
-        def close(self, **_):
-            sent.append(("close", None))
-
-    monkeypatch.setattr("comm.create_comm", Comm)
-    yield sent
-    while _output._late:
-        _output._late.popleft().close()
 
 
 def stream_of(*attempts, **options):

@@ -6,36 +6,13 @@ import pytest
 
 import l0
 from l0.events import EventBus, TokensPayload, Usage
-from l0.notebook import _output, view
+from l0.notebook import view
 from l0.notebook._story import Story
 from l0.notebook._stream import STATIC, StreamView
 from l0.testing import ScriptedModel, VirtualClock, end
 
-
-@pytest.fixture(autouse=True)
-def comms(monkeypatch):
-    """What was sent by comms, which lead nowhere."""
-    sent = []
-
-    class Comm:
-        comm_id = "c1"
-
-        def __init__(self, **opened):
-            sent.append(("open", opened["data"]["state"]))
-
-        def on_msg(self, handler):
-            self.handler = handler
-
-        def send(self, data=None, **_):
-            sent.append((data["method"], data))
-
-        def close(self, **_):
-            sent.append(("close", None))
-
-    monkeypatch.setattr("comm.create_comm", Comm)
-    yield sent
-    while _output._late:
-        _output._late.popleft().close()
+pytest_plugins = ["notebook_comms"]
+pytestmark = pytest.mark.usefixtures("comms")
 
 
 def handed(comms):

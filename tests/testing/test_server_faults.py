@@ -430,7 +430,7 @@ async def test_a_client_that_closes_its_stream_is_noticed_at_once(server, client
     assert request.closed_at is None
     began = time.monotonic()
     await stream.close()
-    await server.wait_closed_connections(2)
+    await server.wait_closed_connections(0.3)
     assert time.monotonic() - began < 0.3
     assert request.client_left
     assert not request.finished
@@ -447,7 +447,7 @@ async def test_a_client_that_gives_up_on_slow_headers_is_noticed(server, client)
     with pytest.raises(asyncio.CancelledError):
         await asking
     await client.client.close()
-    await server.wait_closed_connections(2)
+    await server.wait_closed_connections(0.3)
     (request,) = server.requests
     assert (request.client_left, request.status, request.tokens_sent) == (True, None, 0)
 
