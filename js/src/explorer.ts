@@ -146,10 +146,13 @@ function render({ model, el, signal }: Props): () => void {
   const query = { text: "", status: "", model: "", sort: "started", down: true };
   let lines: Line[] = []; // those that are known, by their place
   let total = 0;
+  let other = false; // what is asked for is another table: what is shown stays until it is there
   const load = (from: number, refresh = false) =>
     ask("list", { ...query, from, count: PAGE, refresh }, heardList);
   const heardList = (answer: any) => {
     if (answer.error) return fail(answer.error);
+    if (other) lines = [];
+    other = false;
     total = answer.total;
     answer.rows.forEach((line: Line, i: number) => (lines[answer.from + i] = line));
     say(known, total === answer.all ? count(total, "run") : `${total.toLocaleString("en")} of ${count(answer.all, "run")}`);
@@ -158,14 +161,13 @@ function render({ model, el, signal }: Props): () => void {
     root.toggleAttribute("data-costs", answer.costs);
     empty.hidden = total > 0;
     grid.hidden = !total;
-    say(empty, answer.all ? "No run is like that." : "No runs yet");
+    say(empty, answer.all ? "No run matches." : "No runs yet");
     table.draw(total);
   };
-  const again = () => {
-    lines = [];
-    table.el.scrollTop = 0;
+  const again = (refresh = false) => {
+    other = true;
     table.go(0, true);
-    load(0);
+    load(0, refresh);
   };
   const options = (select: HTMLSelectElement, values: string[]) => {
     for (const value of values)
@@ -228,18 +230,17 @@ function render({ model, el, signal }: Props): () => void {
     timer = setTimeout(changed, 150);
   });
   const changed = () => {
-    const [outcome, name] = [status, models].map((el) => (el.selectedIndex ? el.value : ""));
-    Object.assign(query, { text: search.value, status: outcome, model: name });
+    const chosen = (el: HTMLSelectElement) => (el.selectedIndex ? el.value : "");
+    query.text = search.value;
+    query.status = chosen(status);
+    query.model = chosen(models);
     again();
   };
   const status = choice("Outcome", ["any outcome"], changed, off);
   const models = choice("Model", ["any model"], changed, off);
-  const fresh = button("Refresh", off, () => {
-    lines = [];
-    load(0, true);
-  });
+  const fresh = button("Refresh", off, () => again(true));
   const keep = button("Keep", off, () => tell(model, { type: "keep" }));
-  keep.title = "Leave a plain table, which can be saved";
+  keep.title = "Leave a plain table that can be saved";
   const kept = model.get("can_keep") && keep; // not where no output is saved
   const tools = h("header", "head", title, known, search, status, models, fresh, kept);
 

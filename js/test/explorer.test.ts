@@ -278,7 +278,42 @@ test.each(MODULES)("%s: the kernel filters and sorts", (_, view) => {
   click(named("Model"));
   expect(kernel.asked("list").at(-1)).toMatchObject({ sort: "model", down: false });
   type("nothing like it");
-  expect(find(".l0-empty").textContent).toBe("No run is like that.");
+  expect(find(".l0-empty").textContent).toBe("No run matches.");
+});
+
+test.each(MODULES)("%s: a click finds what it was meant for while another table comes", (_, view) => {
+  const kernel = new Kernel(30);
+  const { find, all, type, click } = open(view, kernel);
+  const [row, cell] = [find(".l0-row"), find(".l0-row .l0-prompt")];
+  kernel.mute = true;
+  type("Prompt");
+  expect(find(".l0-row .l0-prompt")).toBe(cell); // a click whose element goes is no click
+  click(cell);
+  expect(kernel.asked("open").map(({ id }) => id)).toEqual(["run-0"]);
+  kernel.mute = false;
+  vi.advanceTimersByTime(2600);
+  frame();
+  expect(find(".l0-row .l0-prompt")).toBe(cell);
+  type("Prompt 7");
+  expect(all(".l0-row").map((each) => each === row)).toEqual([true]);
+  expect(row.textContent).toContain("Prompt 7");
+  expect(cell.isConnected).toBe(false);
+});
+
+test.each(MODULES)("%s: rows that stay in sight stay on the page", (_, view) => {
+  const { find, all } = open(view, new Kernel(90));
+  const kept = all(".l0-row").slice(12);
+  for (const top of [28 * 10, 28 * 6, 0]) {
+    find(".l0-list").scrollTop = top;
+    find(".l0-list").dispatchEvent(new Event("scroll"));
+    frame();
+    const rows = all(".l0-row");
+    const first = Math.max(0, top / 28 - 4);
+    expect(rows.map((row) => +row.getAttribute("aria-rowindex")!)).toEqual(
+      rows.map((_, at) => first + at + 1),
+    );
+    expect(kept.every((row) => rows.includes(row))).toBe(true);
+  }
 });
 
 test.each(MODULES)("%s: the keyboard walks, opens and closes", (_, view) => {

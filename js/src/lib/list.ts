@@ -34,12 +34,12 @@ export function list(
   /** How much is in sight, px. */
   const room = () => el.clientHeight || 400;
   const draw = () => {
+    // What stays as it was is not touched: a click may be on its way to it, and a browser drops
+    // the click whose element is gone when the button comes up.
     const from = max(0, floor(el.scrollTop / height) - 4);
     const to = min(count, from + floor(room() / height) + 9);
     const next = new Map<number, HTMLElement>();
-    const rows = [];
     for (let i = from; i < to; i++) {
-      // A row that stays is filled again, not made again: a click may be on its way to it.
       const row = drawn.get(i) ?? h("div");
       row.id = `${name}-${i}`;
       row.className = i === self.active ? "l0-row l0-on" : "l0-row";
@@ -48,15 +48,17 @@ export function list(
       role(row, "row");
       attr(row, "aria-rowindex", i + 1);
       attr(row, "aria-selected", `${i === self.active}`);
-      row.replaceChildren(...fill(i, row));
-      rows.push(row);
+      const cells = fill(i, row);
+      const now = row.childNodes;
+      if (cells.length - now.length || cells.some((cell, i) => !cell.isEqualNode(now[i]!)))
+        row.replaceChildren(...cells);
       next.set(i, row);
     }
-    if (rows.length !== whole.children.length || rows[0] !== whole.firstChild)
-      whole.replaceChildren(...rows);
+    for (const [i, row] of drawn) if (!next.has(i)) row.remove();
+    [...next.values()].forEach((row, at) => row.parentNode || whole.insertBefore(row, whole.children[at]!));
     drawn = next;
     attr(el, "aria-rowcount", count);
-    if (rows.some((row) => row.id === `${name}-${self.active}`))
+    if (next.has(self.active))
       attr(el, "aria-activedescendant", `${name}-${self.active}`);
     else el.removeAttribute("aria-activedescendant");
   };
