@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notebook_runs import Tags
 
-from l0.notebook import _code
 from l0.notebook._code import LANGUAGES, highlight
 from l0.notebook._markdown import HUGE, code_block, plain, render
 
@@ -134,15 +132,6 @@ def test_only_so_much_code_of_one_answer_gets_colours():
     html = render(block * 3)
     assert html.count("--l0-tk:") == 1, "of three blocks of 36,000 characters the first one"
     assert render("```py\nx = 1\n```").count("--l0-tk:") == 1, "the next answer has its own"
-
-
-def test_without_pygments_code_is_plain(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pygments.lexers", None)
-    _code._lexer.cache_clear()
-    try:
-        assert highlight("x = 1", "python") is None
-    finally:
-        _code._lexer.cache_clear()
 
 
 MARKUP = st.text(st.sampled_from(list("*_`~[]()!<>|-#\\$ \n\thttps:/.ab1\"'&\ud83d🎉\u202e")))

@@ -3,7 +3,7 @@
 The languages, the kinds and the colours are those of the live view (`js/src/lib/code.ts` and
 `js/src/extras.css`), so that little changes when one takes the other's place. Colours are inline:
 one that reads on light and on dark, and over it, where the page keeps variables, the one of the
-page's own code cells. Without Pygments, in an unknown language and beyond a size, code stays plain.
+page's own code cells. In an unknown language and beyond a size, code stays plain.
 """
 
 from __future__ import annotations
@@ -123,10 +123,7 @@ def highlight(text: str, language: str, *, most: int = MOST) -> str | None:
     name = LANGUAGES.get(language.lower())
     if name is None or len(text) > most or any(len(line) > _LONG for line in text.split("\n")):
         return None
-    lexer = _lexer(name)
-    if lexer is None:
-        return None
-    pieces = list(_pieces(lexer.get_tokens(f"{text}\n"), name))
+    pieces = list(_pieces(_lexer(name).get_tokens(f"{text}\n"), name))
     if "".join(said for _, said in pieces) != f"{text}\n":  # it left out what it takes for no text
         return None
     kind, said = pieces[-1]
@@ -144,10 +141,8 @@ STYLE: Final = ";".join(
 
 @cache
 def _lexer(name: str) -> Any:
-    try:
-        from pygments.lexers import get_lexer_by_name
-    except ImportError:
-        return None
+    from pygments.lexers import get_lexer_by_name  # imported with the first block there is
+
     return get_lexer_by_name(name, stripnl=False)
 
 
