@@ -97,7 +97,7 @@ async def soak(minutes: float, rate: int, url: str, seed: int) -> Soak:
             if number >= 0 and number % between == 0:
                 await rest(found, server, began)
             await asyncio.sleep(began + number * 60 / rate - time.monotonic())
-            if time.monotonic() - began > minutes * 60:
+            if number >= 0 and time.monotonic() - began > minutes * 60:
                 break
             slot = await free.get()
             task = asyncio.create_task(one(found, clients, server, url, slot))
@@ -250,6 +250,8 @@ async def judge(minutes: float, rate: int, folder: Path, seed: int) -> list[str]
         f"left: {tasks} tasks, {stayed} threads, {left.total()} files and sockets"
     )
     wrong = found.wrong + unheard + [f"the log of {name} is broken" for name in broken]
+    if not measured:
+        wrong.append("no stream was measured: give it more minutes")
     if len(names) != found.done + 1:
         wrong.append(f"{len(names)} runs are recorded, not {found.done + 1}")
     if more > GROWTH:
