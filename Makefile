@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NODE   := $(shell command -v node 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+unexport PYTHONDONTWRITEBYTECODE # kernels and workers would compile everything anew, each of them
 
 .PHONY: demo lab test check unit js bench bench-full chaos supply minimal docs clean help
 
@@ -29,7 +30,9 @@ demo: $(READY) ## a stream is broken and saved, in the terminal and in a noteboo
 lab: $(READY) ## JupyterLab with the tutorials
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-test: check js unit ## everything: style, types, layers, front-end, Python, notebooks, browser
+test: ## everything: style, types, layers, front-end, Python, notebooks, browser
+	@$(MAKE) --no-print-directory -j2 js check
+	@$(MAKE) --no-print-directory unit
 
 check: $(READY) ## style, types and the layers of the house
 	$(BIN)/ruff check .
@@ -39,7 +42,7 @@ check: $(READY) ## style, types and the layers of the house
 
 unit: $(READY) ## the Python tests; the browser's where a Chromium is there
 	$(BIN)/pytest -n auto -m "not kernel and not browser"
-	$(BIN)/pytest -n 2 --dist loadgroup -m "(kernel or browser) and not alone"
+	$(BIN)/pytest -n 4 --dist loadgroup -m "(kernel or browser) and not alone"
 	$(BIN)/pytest -m alone tests/browser
 
 js: $(READY) ## the front-end: types, tests, and that the committed build is the one of its sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,12 @@ settings.register_profile(
     derandomize="HYPOTHESIS_PROFILE" not in os.environ,
 )
 settings.load_profile("l0")
+
+
+def pytest_collection_finish() -> None:
+    """The tests and their modules stay to the end: no collection of garbage goes through them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -60,11 +60,11 @@ def start(server, store):
     return process
 
 
-def wait_for_a_request(server, before):
-    give_up = time.monotonic() + 30
-    while len(server.requests) == before:
-        assert time.monotonic() < give_up, "the process asked for nothing"
-        time.sleep(0.005)
+def wait_for_requests(server, count):
+    give_up = time.monotonic() + 60
+    while len(server.requests) < count:
+        assert time.monotonic() < give_up, "the process asked for too little"
+        time.sleep(0.002)
 
 
 def prompts(server):
@@ -99,13 +99,14 @@ def test_a_map_that_is_killed_goes_on_where_it_was(tmp_path):
             before, asked = done(store), len(server.requests)
             process = start(server, store)
             try:
-                wait_for_a_request(server, asked)
-                time.sleep(rng.uniform(0, 0.25))
+                wait_for_requests(server, asked + rng.randint(1, 60))
+                time.sleep(rng.uniform(0, 0.03))
             finally:
                 process.send_signal(signal.SIGKILL)
                 _, errors = process.communicate()
             assert process.returncode == -signal.SIGKILL, errors
-            time.sleep(0.05)  # what was on its way has arrived
+            time.sleep(0.05)
+            server.wait_closed_connections(30)  # what was on its way has arrived
             asked_now = prompts(server)[asked:]
             assert len(asked_now) == len(set(asked_now)), "a row was asked twice in one process"
             assert not before & set(asked_now), "a row that was done was asked again"

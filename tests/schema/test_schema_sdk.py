@@ -12,6 +12,7 @@ import l0
 from l0.schema import structured, structured_stream
 from l0.stream import CheckIntervals, Retry
 from l0.testing import FaultServer, Reply, check_run
+from l0.testing._matrix_clients import anthropic_client, openai_client
 
 pytestmark = pytest.mark.sdk
 
@@ -41,9 +42,7 @@ ASK = [{"role": "user", "content": "What does the station report?"}]
 
 async def asked(server, continuation, **options):
     """One structured stream through the real client; its partials and its result."""
-    import openai
-
-    client = openai.AsyncOpenAI(base_url=server.base_url, api_key="test")
+    client = openai_client(server)
     told = []
     reliable = l0.wrap(client, retry=POLICY, continuation=continuation, on_event=told.append)
     stream = structured_stream(
@@ -104,10 +103,8 @@ async def test_a_broken_answer_that_is_wrong_when_whole_is_asked_for_anew():
 
 async def test_a_fenced_answer_through_the_other_client():
     """Anthropic's, awaited at once, healed."""
-    import anthropic
-
     async with FaultServer(Reply(f"Here it is:\n\n```json\n{TEXT}\n```\n")) as server:
-        client = anthropic.AsyncAnthropic(base_url=server.anthropic_base_url, api_key="test")
+        client = anthropic_client(server)
         done = await structured(
             Station,
             lambda: client.messages.create(

@@ -11,6 +11,7 @@ from l0.events import EventType, SQLiteEventStore, replay
 from l0.stream import ContinuationConfig, Retry, Timeout
 from l0.testing import FaultServer, Reply, check_run
 from l0.testing._faults import drop, no_resume, repeat
+from l0.testing._matrix_clients import openai_client
 
 pytestmark = pytest.mark.sdk
 
@@ -21,22 +22,22 @@ TEXT = (
 headers = []  # of the last call's requests
 calls = []  # that its consumer has
 CALLS = [("f", {"city": "Ulm", "days": [1, 2, 3]}), ("g", {"n": 1})]
-QUICK = Timeout(connect=5, initial_token=0.4, inter_token=0.3)
+QUICK = Timeout(connect=5, initial_token=1, inter_token=1)
+PATIENT = Timeout(connect=10, initial_token=10, inter_token=10)  # only a busy machine is so slow
 
 
 async def ask(*replies, default=None, request=None, **options):
     """One background response through a wrapped client; gives all there is to look at."""
-    import openai
-
     told, shown = [], ""
     calls.clear()
+    waits = {"stall", "slow_headers"} & {fault.kind for reply in replies for fault in reply.faults}
     async with FaultServer(*replies) as server:
         server.default = default or Reply(TEXT)
-        client = openai.AsyncOpenAI(base_url=server.base_url, api_key="test")
+        client = openai_client(server)
         reliable = l0.wrap(
             client,
             retry=options.pop("retry", Retry(attempts=1, max_retries=4, base_delay=0.01)),
-            timeout=QUICK,
+            timeout=QUICK if waits else PATIENT,
             on_event=told.append,
             **{"continuation": True, **options},
         )

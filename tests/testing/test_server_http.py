@@ -314,9 +314,15 @@ async def test_a_client_that_does_not_read_slows_the_server_and_is_noticed_when_
     body = json.dumps({**CHAT, "stream": True}).encode()
     async with Raw(server) as raw:
         await raw.send(post(body, sized(body)))
-        await asyncio.sleep(0.15)
-        (request,) = server.requests
-        assert 0 < request.tokens_sent < 300_000
+        async with asyncio.timeout(10):
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            (request,) = server.requests
+            sent = 0
+            while not sent or sent != request.tokens_sent:
+                sent = request.tokens_sent
+                await asyncio.sleep(0.05)
+        assert sent < 300_000
         assert not request.finished
     await server.wait_closed_connections()
     assert request.client_left
@@ -334,9 +340,10 @@ async def test_a_client_that_leaves_the_end_unread_has_left(server) -> None:
         sock.setblocking(False)
         await loop.sock_sendall(sock, post(body, sized(body)))
         await loop.sock_recv(sock, 20)
-        await asyncio.sleep(0.02)
         (request,) = server.requests
-        assert request.finished
+        async with asyncio.timeout(10):
+            while not request.finished:
+                await asyncio.sleep(0.01)
         assert not request.client_left
     await server.wait_closed_connections()
     assert request.client_left
