@@ -68,6 +68,19 @@ def test_a_new_state_has_nothing_to_say():
     assert state.time_to_first_token is state.started_at is state.last_token_at is None
 
 
+def test_the_lists_of_a_state_are_live_and_its_own():
+    """Though each is made when it is first looked at."""
+    state, other = State(), State()
+    violations = state.violations
+    assert violations == []
+    found = GuardrailViolation("rule", "bad")
+    fold(state, payload_class("GUARDRAIL_RULE_RESULT")(0, "rule", False, [found]))
+    assert state.violations is violations
+    assert violations == [found]
+    assert other.violations == other.tool_calls == other.data_outputs == []
+    assert other.snapshot().network_errors is not other.network_errors
+
+
 def test_tokens_make_the_text_and_its_times():
     state = told(
         ("SESSION_START", {"options": {}}, 999.0),

@@ -299,3 +299,16 @@ def passed_on(function):
 )
 async def test_a_factory_is_told_of_its_attempt_where_it_asks_to_be(factory, text):
     assert await l0.run(factory).read() == text
+
+
+def test_meta_that_contains_itself_is_refused():
+    """Before anything is asked, in a sentence; what is merely nested, or used twice, is not."""
+    inner = {"a": 1}
+    for _ in range(90):
+        inner = {"b": inner}
+    shared = {"user": "ada"}
+    l0.run(lambda: ["a"], meta={"deep": inner, "one": shared, "two": [shared, (shared,)]})
+    around: dict = {"a": []}
+    around["a"].append({"b": (around,)})
+    with pytest.raises(ValueError, match="meta contains itself"):
+        l0.run(lambda: ["a"], meta=around)

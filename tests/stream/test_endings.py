@@ -295,6 +295,33 @@ async def test_closing_it_from_another_task_ends_the_one_that_waits():
     check_run(told)
 
 
+@pytest.mark.parametrize("way", ["aclose", "with", "aclose after abort"])
+@pytest.mark.parametrize("waits", [True, False], ids=["the run waits", "the consumer waits"])
+async def test_a_coroutine_callback_may_close_its_own_stream(way, waits):
+    """It asks for the end, which comes when the callback has ended: neither waits for the other."""
+    model, left = ScriptedModel(["a", hang()]), asyncio.Event()
+
+    async def leave(_text):
+        if way == "with":
+            async with stream:
+                pass
+        else:
+            if way == "aclose after abort":
+                stream.abort()
+            await stream.aclose()
+        left.set()
+
+    stream = l0.run(model, on_token=leave)
+    async with asyncio.timeout(4):  # less than callbacks are waited for
+        async for _ in stream:
+            if not waits:
+                await left.wait()
+    assert left.is_set()
+    assert (stream.outcome, model.closed) == ("aborted", [True])
+    with pytest.raises(StreamAbortedError):
+        await stream.read()
+
+
 async def test_reading_while_an_early_exit_is_still_closing(clock):
     """It waits for the end of the clean-up rather than turning in circles."""
 

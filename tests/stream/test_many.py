@@ -13,7 +13,7 @@ import pytest
 import l0
 from l0.events import EventBus
 from l0.guardrails import DriftConfig, DriftDetector
-from l0.stream import CheckIntervals, Retry, Timeout
+from l0.stream import CheckIntervals, Options, Retry, Timeout
 from l0.stream._batch import TokenBatch
 from l0.stream._session import Run
 from l0.testing import ScriptedModel, fail, stall, tool
@@ -61,24 +61,35 @@ async def live(index, clock, **shared):
     return shown, error, state.content, violations, state.drift_types, model.calls
 
 
-def policies():
+def policies(intervals):
     return {
         "guardrails": l0.Guardrails.recommended(),
         "drift": DriftDetector(DriftConfig(policy="record")),
         "retry": Retry(attempts=2, base_delay=0.1),
         "timeout": Timeout(initial_token=30, inter_token=20),
         "continuation": True,
-        "check_intervals": CheckIntervals(2, 3, 4),
+        "check_intervals": intervals,
     }
 
 
-async def test_s81_a_thousand_runs_share_everything_that_can_be_shared(clock):
+def found_in(outcome):
+    """What a run found, whenever it looked: at which token an error stops it depends on that."""
+    _, error, _, violations, drift_types, calls = outcome
+    return error, violations, sorted(drift_types), calls
+
+
+@pytest.mark.parametrize(
+    ("intervals", "of"),
+    [(CheckIntervals(1, 1, 4), tuple), (CheckIntervals(2, 3, 4), found_in)],
+    ids=["everything", "findings"],
+)
+async def test_s81_a_thousand_runs_share_everything_that_can_be_shared(clock, intervals, of):
     """Each lives as if alone; no task and no timer is left."""
     before = asyncio.all_tasks()
-    alone = [await live(index, type(clock)(), **policies()) for index in range(50)]
-    shared = policies()
+    alone = [await live(index, type(clock)(), **policies(intervals)) for index in range(50)]
+    shared = policies(intervals)
     together = await asyncio.gather(*(live(n % 50, clock, **shared) for n in range(1000)))
-    assert together == [alone[n % 50] for n in range(1000)]
+    assert list(map(of, together)) == [of(alone[n % 50]) for n in range(1000)]
     assert asyncio.all_tasks() == before
     assert [timer for timer in clock._timers if not timer.cancelled] == []
     assert {outcome[1] is None for outcome in alone} == {True, False}
@@ -202,6 +213,47 @@ async def test_s97_memory_is_the_text_and_a_constant(count, options):
     # A list of pointers that grows by an eighth; the text once, and again while it is joined.
     assert peak < 10 * count + 2.2 * size + slack
     assert end < 1.1 * size + slack
+
+
+async def test_a_run_keeps_few_objects_that_the_garbage_collector_visits():
+    """Each of its full collections visits all of them, and stops all streams meanwhile."""
+    runs = 50
+
+    async def held(make):
+        """How many objects more there are for each stream, while all of them stand half way."""
+        reached, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+        async def source():
+            for number in range(60):
+                if number == 40:
+                    reached.release()
+                    await go_on.wait()
+                yield f"word{number} "
+
+        async def consume():
+            async for _ in opened():
+                pass
+
+        opened = make(source)
+
+        gc.collect()
+        before = len(gc.get_objects())
+        async with asyncio.TaskGroup() as group:
+            for _ in range(runs):
+                group.create_task(consume())
+            for _ in range(runs):
+                await reached.acquire()
+            gc.collect()
+            count = len(gc.get_objects()) - before
+            go_on.set()
+        return count / runs
+
+    def full(source):
+        options = Options(stream=source, **policies(CheckIntervals(15, 25, 20)))
+        return lambda: l0.run(options)
+
+    await held(full)  # for what is made once
+    assert await held(full) - await held(lambda source: source) < 45
 
 
 async def test_a_state_that_is_read_at_every_token_stays_linear(clock):

@@ -28,6 +28,7 @@ log = logging.getLogger("l0")
 _CANCEL_SECONDS = 1.0  # for a handler to notice that it is cancelled
 
 Handler = Callable[["ObservabilityEvent"], Any]
+_Subscriber = tuple[Handler, frozenset[str] | None]
 _Call = tuple[
     Callable[..., Any], str | None, Awaitable[Any], Callable[[BaseException | None], None] | None
 ]
@@ -133,12 +134,12 @@ class EventBus:
         self.meta: Mapping[str, Any] = freeze(meta) if meta else _NOTHING
         self.active = False
         self.detailed = False  # somebody wants checks that find nothing, too
-        self._subscribers: list[tuple[Handler, frozenset[str] | None]] = []
+        self._subscribers: tuple[_Subscriber, ...] = ()
         self._routes: dict[str, tuple[Handler, ...]] = {}
         self._only: dict[str, Handler] = {}  # of the types that have one handler
-        self._queue: deque[_Call] = deque()
+        self._queue: deque[_Call] | None = None  # made with the first coroutine handler's call
         self._drainer: asyncio.Task[None] | None = None
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: tuple[Callable[[], None], ...] = ()
         self._anchor_us = round(self.clock.time() * 1e6)
         self._anchor = self.clock.monotonic()
         if handler is not None:
@@ -174,23 +175,23 @@ class EventBus:
         wanted = types if types is not None else getattr(handler, "types", None)
         named = None if wanted is None else frozenset(map(known_type, wanted))
         entry = (handler, named)
-        self._subscribers.append(entry)
+        self._subscribers += (entry,)
         self._changed()
 
         def unsubscribe() -> None:
             if any(e is entry for e in self._subscribers):
-                self._subscribers[:] = [e for e in self._subscribers if e is not entry]
+                self._subscribers = tuple(e for e in self._subscribers if e is not entry)
                 self._changed()
 
         return unsubscribe
 
     def on_change(self, watcher: Callable[[], None]) -> None:
         """Call `watcher` whenever handlers come or go, for those who cache `wants`."""
-        self._watchers.append(watcher)
+        self._watchers += (watcher,)
 
     def forget_watchers(self) -> None:
         """Let go of those who cache `wants`: the run has ended."""
-        self._watchers.clear()
+        self._watchers = ()
 
     def _changed(self) -> None:
         self._routes.clear()
@@ -320,13 +321,15 @@ class EventBus:
         done: Callable[[BaseException | None], None] | None = None,
     ) -> None:
         """Await a coroutine handler's call after those before it."""
+        if self._queue is None:
+            self._queue = deque()
         self._queue.append((source, type_, awaitable, done))
         if self._drainer is None or self._drainer.done():
-            self._drainer = asyncio.get_running_loop().create_task(self._drain())
+            self._drainer = asyncio.get_running_loop().create_task(self._drain(self._queue))
 
-    async def _drain(self) -> None:
-        while self._queue:
-            source, type_, awaitable, done = self._queue.popleft()
+    async def _drain(self, queue: deque[_Call]) -> None:
+        while queue:
+            source, type_, awaitable, done = queue.popleft()
             error: BaseException | None = None
             try:
                 await awaitable
@@ -351,11 +354,12 @@ class EventBus:
         await asyncio.wait({drainer}, timeout=timeout)
         if not drainer.done():
             log.warning("callbacks did not end within %s s; they are cancelled", timeout)
-            for _, _, awaitable, _ in self._queue:
+            queue = self._queue or deque()
+            for _, _, awaitable, _ in queue:
                 close = getattr(awaitable, "close", None)
                 if close is not None:
                     close()
-            self._queue.clear()
+            queue.clear()
             drainer.cancel()
             await asyncio.wait({drainer}, timeout=_CANCEL_SECONDS)
             if not drainer.done():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from l0.events._event import (
     DataPayload,
@@ -15,6 +15,8 @@ from l0.events._event import (
     ToolCall,
     Usage,
 )
+
+T = TypeVar("T")
 
 
 class RuntimeState(StrEnum):
@@ -31,6 +33,45 @@ class RuntimeState(StrEnum):
     FINALIZING = "finalizing"
     COMPLETE = "complete"
     ERROR = "error"
+
+
+class LazyList(Generic[T]):
+    """A list that is made when it is first looked at: most of most runs stay empty.
+
+    Ten thousand runs would else keep a hundred thousand of them, which the garbage collector visits
+    again and again.
+    """
+
+    __slots__ = ("_name",)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = f"_{name}"
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> LazyList[T]: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> list[T]: ...
+    def __get__(self, owner: object, kind: type) -> list[T] | LazyList[T]:
+        if owner is None:
+            return self
+        made: list[T] | None = getattr(owner, self._name, None)
+        if made is None:
+            made = []
+            setattr(owner, self._name, made)
+        return made
+
+    def __set__(self, owner: object, value: list[T]) -> None:
+        setattr(owner, self._name, value)
+
+
+class Timekeeper(Protocol):
+    """The live run, which says when its tokens came."""
+
+    def us(self, monotonic: float) -> int:
+        """Unix microseconds of a reading of its clock."""
+
+    def held_since(self) -> float | None:
+        """The monotonic time since when the consumer has had the last token, if not known."""
 
 
 class State:
@@ -52,27 +93,29 @@ class State:
         "_base",
         "_checkpoint_chars",
         "_checkpoint_tokens",
+        "_data_outputs",
         "_exact_mono",
         "_first_us",
-        "_held_since",
         "_joined",
         "_joined_parts",
         "_last_mono",
         "_last_us",
         "_looked_at",
         "_messages",
+        "_network_errors",
         "_on_phase",
         "_parts",
         "_phase",
         "_started_us",
-        "_us",
+        "_times",
+        "_tool_calls",
+        "_violations",
         "aborted",
         "attempt",
         "completed",
         "content_length",
         "continuation_prompt",
         "continuation_used",
-        "data_outputs",
         "deduplication_applied",
         "drift_detected",
         "drift_types",
@@ -83,7 +126,6 @@ class State:
         "lost_tokens",
         "model",
         "model_retry_count",
-        "network_errors",
         "network_retry_count",
         "overlap_removed",
         "raw_finish_reason",
@@ -91,17 +133,19 @@ class State:
         "resume_from",
         "resume_point",
         "resumed",
-        "tool_calls",
         "usage",
-        "violations",
     )
+
+    violations = LazyList[GuardrailViolation]()
+    network_errors = LazyList[NetworkErrorInfo]()
+    data_outputs = LazyList[DataPayload]()
+    tool_calls = LazyList[ToolCall]()
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._joined = ""
         self._joined_parts = 0
-        self._us: Callable[[float], int] | None = None  # how a live run reads its clock
-        self._held_since: Callable[[], float | None] | None = None
+        self._times: Timekeeper | None = None  # while the run is live
         self._last_mono: float | None = None
         self._exact_mono: float | None = None  # the last token's own time, where it is recorded
         self._looked_at = 0
@@ -118,7 +162,6 @@ class State:
         self.fallback_index = 0
         self.model_retry_count = 0
         self.network_retry_count = 0
-        self.violations: list[GuardrailViolation] = []
         self.drift_detected = False
         self.drift_types: tuple[str, ...] = ()
         self.completed = False
@@ -131,11 +174,8 @@ class State:
         self.continuation_prompt: str | None = None
         self.deduplication_applied = False
         self.overlap_removed: str | None = None
-        self.network_errors: list[NetworkErrorInfo] = []
-        self.data_outputs: list[DataPayload] = []
         self.last_progress: Progress | None = None
-        self.tool_calls: list[ToolCall] = []
-        self.usage = Usage()
+        self.usage = _NO_USAGE
         self.lost_tokens = 0
         self.finish_reason: str | None = None
         self.raw_finish_reason: str | None = None
@@ -206,14 +246,15 @@ class State:
         return _seconds(self._last())
 
     def _last(self) -> int | None:
-        if self._us is None or self._last_mono is None:
+        times = self._times
+        if times is None or self._last_mono is None:
             return self._last_us
         if self._exact_mono is not None:
-            return self._us(self._exact_mono)
-        held = self._held_since() if self._held_since is not None else None
+            return times.us(self._exact_mono)
+        held = times.held_since()
         if held is not None and self._looked_at != self.token_count:
             self._looked_at, self._last_mono = self.token_count, held
-        return self._us(self._last_mono)
+        return times.us(self._last_mono)
 
     @property
     def time_to_first_token(self) -> float | None:
@@ -226,10 +267,10 @@ class State:
         """An independent copy of what is true now."""
         copy = State()
         for name in State.__slots__:
-            value = getattr(self, name)
+            value = getattr(self, name, None)
             setattr(copy, name, deepcopy(value) if isinstance(value, list | dict) else value)
         copy._last_us = self._last()
-        copy._us = copy._held_since = copy._on_phase = None
+        copy._times = copy._on_phase = None
         return copy
 
     def __copy__(self) -> State:
@@ -257,7 +298,7 @@ class State:
     def settle(self) -> None:
         """Keep the text once, joined, and let go of the run; called when it has ended."""
         self._last_us = self._last()
-        self._us = self._held_since = None
+        self._times = None
         text, count = self.content, self.token_count
         self._parts[:] = [text] if text else []
         self._base = count - len(self._parts)
@@ -306,9 +347,13 @@ class State:
 
 _FACTS = (
     *(name for name in State.__slots__ if not name.startswith("_")),
+    *("violations", "network_errors", "data_outputs", "tool_calls"),
     *("phase", "content", "token_count", "checkpoint", "is_fallback", "retry_attempts"),
     *("started_at", "first_token_at", "last_token_at", "time_to_first_token"),
 )
+
+
+_NO_USAGE = Usage()
 
 
 def _seconds(us: int | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from l0.guardrails._drift_blocks import BLOCK, BlockWatch
@@ -58,11 +57,13 @@ class DriftDetector:
     __slots__ = (
         "_block",
         "_blocks",
+        "_checks",
         "_fences",
         "_first_line",
         "_found",
         "_gate",
         "_held",
+        "_hits",
         "_length",
         "_mean",
         "_new",
@@ -70,7 +71,6 @@ class DriftDetector:
         "_phrases",
         "_templates",
         "config",
-        "history",
         "wanted_at",
     )
 
@@ -83,8 +83,8 @@ class DriftDetector:
     def reset(self) -> None:
         """Forget everything: a new attempt begins."""
         config = self.config
-        self.history: deque[DriftResult] = deque(maxlen=_HISTORY)
-        """The results of the last 100 checks."""
+        self._checks = 0
+        self._hits: tuple[tuple[int, DriftResult], ...] = ()  # by the number of the check
         self._mean = 0.0  # bits a character, rounded
         self._found: dict[str, str] = {}
         self._new: dict[str, str] = {}
@@ -118,7 +118,7 @@ class DriftDetector:
         self._take(text)
         if self._new:
             return self._result()
-        self.history.append(_NOTHING)
+        self._checks += 1
         return _NOTHING
 
     def finish(self) -> DriftResult:
@@ -145,6 +145,12 @@ class DriftDetector:
         return _result_of(self._found)
 
     @property
+    def history(self) -> tuple[DriftResult, ...]:
+        """The results of the last 100 checks."""
+        found, first = dict(self._hits), max(0, self._checks - _HISTORY)
+        return tuple(found.get(number, _NOTHING) for number in range(first, self._checks))
+
+    @property
     def metrics(self) -> dict[str, float]:
         """What was measured so far: `length` in characters, `entropy_mean` in bits a character."""
         return {"length": float(self._length), "entropy_mean": self._mean}
@@ -155,7 +161,8 @@ class DriftDetector:
             result = _result_of(self._new)
             self._found.update(self._new)
             self._new = {}
-        self.history.append(result)
+            self._hits += ((self._checks, result),)
+        self._checks += 1
         return result
 
     def _hit(self, kind: str, detail: str) -> None:

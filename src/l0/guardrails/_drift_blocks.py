@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from l0.guardrails._drift_config import DriftConfig
 from l0.guardrails._drift_entropy import EntropyWatch
 from l0.guardrails._drift_repetition import RepetitionWatch
 from l0.guardrails._drift_windows import WindowWatch
+from l0.guardrails._sentences import SentenceCounter
 
 BLOCK = 100
 """Characters that make it worth while to look at them."""
@@ -16,25 +19,30 @@ Drifts = dict[str, str]
 """Kinds of drift, each with a word on it."""
 
 
-class BlockWatch:
+class BlockWatch(msgspec.Struct, gc=False, eq=False):
     """Repetition, entropy, tone and markdown of the judged text, however it is cut."""
 
-    __slots__ = ("_entropy", "_repetition", "_windows")
+    config: DriftConfig
+    _repetition: RepetitionWatch | None = None
+    _entropy: EntropyWatch | None = None
+    _windows: WindowWatch | None = None
 
-    def __init__(self, config: DriftConfig) -> None:
+    def __post_init__(self) -> None:
+        config = self.config
         size = config.sliding_window_size
+        count = config.repetition_threshold
         tone, markdown = config.detect_tone_shift, config.detect_markdown_collapse
         self._repetition = (
-            RepetitionWatch(config.repetition_threshold, size) if config.detect_repetition else None
+            RepetitionWatch(count, size, SentenceCounter(count))
+            if config.detect_repetition
+            else None
         )
         self._entropy = (
             EntropyWatch(config.entropy_window, config.entropy_threshold)
             if config.detect_entropy_spike
             else None
         )
-        self._windows = (
-            WindowWatch(size, tone=tone, markdown=markdown) if tone or markdown else None
-        )
+        self._windows = WindowWatch(size, tone, markdown) if tone or markdown else None
 
     @property
     def entropy_mean(self) -> float:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_left
 from collections import Counter
 from functools import cache
+
+import msgspec
 
 _EARLIER = 10  # blocks that must have come before
 _MARGIN = 0.5  # bits above the mean
@@ -40,7 +43,7 @@ def _marking(text: str) -> bytes:
     return bytes(table)
 
 
-class EntropyWatch:
+class EntropyWatch(msgspec.Struct, gc=False, eq=False):
     """Compares the Shannon entropy of each block of `size` characters with that of all before.
 
     Two neighbouring blocks must both lie above the mean of the blocks before them by half a bit and
@@ -49,41 +52,25 @@ class EntropyWatch:
     if it does.
     """
 
-    __slots__ = (
-        "_block",
-        "_counted",
-        "_counter",
-        "_enough",
-        "_floor",
-        "_kinds",
-        "_limit",
-        "_logs",
-        "_marking",
-        "_number",
-        "_size",
-        "_skipped",
-        "_squares",
-        "_sum",
-        "_terms",
-        "_threshold",
-    )
+    _size: int
+    _threshold: float
+    _logs: list[float] = []
+    _terms: list[float] = []
+    _counter: Counter[str] = msgspec.field(default_factory=Counter)
+    _block: str = ""
+    _number: int = 0  # of the block being written
+    _counted: int = 0
+    _sum: float = 0.0
+    _squares: float = 0.0
+    _floor: float = 0.0  # bits that a whole block must have to stand out
+    _marking: bytes | None = None  # of the text in which the mean has settled
+    _enough: int = sys.maxsize  # so many frequent characters leave a block below the floor
+    _kinds: int = 1  # so many different characters it must have as well
+    _skipped: str = ""  # the block before, if it was not looked at
+    _limit: float = math.inf  # that the block before was above, as must be this one
 
-    def __init__(self, size: int, threshold: float) -> None:
-        self._size = size
-        self._threshold = threshold
-        self._logs, self._terms = _logarithms(size)
-        self._counter: Counter[str] = Counter()
-        self._block = ""
-        self._number = 0  # of the block being written
-        self._counted = 0
-        self._sum = 0.0
-        self._squares = 0.0
-        self._floor = 0.0  # bits that a whole block must have to stand out
-        self._marking: bytes | None = None  # of the text in which the mean has settled
-        self._enough = size + 1  # so many frequent characters leave a block below the floor
-        self._kinds = 1  # so many different characters it must have as well
-        self._skipped = ""  # the block before, if it was not looked at
-        self._limit = math.inf  # that the block before was above, as must be this one
+    def __post_init__(self) -> None:
+        self._logs, self._terms = _logarithms(self._size)
 
     @property
     def mean(self) -> float:

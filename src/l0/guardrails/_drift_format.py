@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 _MARKERS = ("<|im_start|>", "<|im_end|>", "[INST]", "<<SYS>>", "### Instruction:", "### Response:")
 _CARRY = max(map(len, _MARKERS)) - 1
 _ROLE = re.compile(r"^(?:User|Human|Assistant):", re.MULTILINE)
@@ -15,16 +17,13 @@ _FILLERS = frozenset(
 _FIRST_LINE = 60
 
 
-class TemplateWatch:
+class TemplateWatch(msgspec.Struct, gc=False, eq=False):
     """Looks for the marks of a chat template: markers anywhere, role lines at the beginning."""
 
-    __slots__ = ("_carry", "_head", "awake")
-
-    def __init__(self) -> None:
-        self.awake = True
-        """Any text matters; later only what has the first character of a marker in it."""
-        self._carry = ""
-        self._head: str | None = ""
+    awake: bool = True
+    """Any text matters; later only what has the first character of a marker in it."""
+    _carry: str = ""
+    _head: str | None = ""
 
     def feed(self, text: str) -> str:
         """The marker that the new text completes, or nothing."""
@@ -59,15 +58,12 @@ class TemplateWatch:
         return found
 
 
-class FirstLineWatch:
+class FirstLineWatch(msgspec.Struct, gc=False, eq=False):
     """Says whether the whole first line that is not blank is a filler such as "Sure!"."""
 
-    __slots__ = ("_line", "open")
-
-    def __init__(self) -> None:
-        self.open = True
-        """The line is not decided."""
-        self._line = ""
+    open: bool = True
+    """The line is not decided."""
+    _line: str = ""
 
     def feed(self, text: str, *, ended: bool = False) -> str:
         """The filler, once the line is complete and nothing else."""

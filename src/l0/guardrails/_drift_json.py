@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from l0.guardrails._brackets import BLANKS
 from l0.guardrails._json import CLAIMS, PLAIN, UNDECIDED, JsonReader
 
 _HEAD = 2000  # text whose beginning is undecided for so long is taken for JSON
 
 
-class JsonGate:
+class JsonGate(msgspec.Struct, gc=False, eq=False):
     """Holds the beginning of a text back until it is known whether it claims to be JSON.
 
     Prose passes, JSON does not; text after a complete document passes again.
     """
 
-    __slots__ = ("_begin", "_held", "_reader", "after_json", "passes", "shut")
-
-    def __init__(self) -> None:
-        self.passes = False
-        """All text from here on is to be judged."""
-        self.shut = False
-        """No text from here on is."""
-        self.after_json = False
-        """What passes stands after a JSON document."""
-        self._begin = -1  # the offset of the first character that is not blank
-        self._held = ""
-        self._reader: JsonReader | None = None
+    passes: bool = False
+    """All text from here on is to be judged."""
+    shut: bool = False
+    """No text from here on is."""
+    after_json: bool = False
+    """What passes stands after a JSON document."""
+    _begin: int = -1  # the offset of the first character that is not blank
+    _held: str = ""
+    _reader: JsonReader | None = None
 
     def feed(self, text: str, start: int) -> tuple[str, int]:
         """What of the text so far is to be judged, and its offset."""

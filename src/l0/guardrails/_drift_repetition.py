@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+
 from l0.guardrails._loop import SAME, folded, similarity
 from l0.guardrails._sentences import SentenceCounter
 
@@ -13,7 +15,7 @@ _WORDS = 5
 _SHARE, _LEAST = 0.6, 150  # what repeated phrases must cover: of the window, and in characters
 
 
-class RepetitionWatch:
+class RepetitionWatch(msgspec.Struct, gc=False, eq=False):
     """Watches sentences, five-word phrases and similarity; `count` times is too often.
 
     Phrases and similarity are looked at where the folded text passes a multiple of 100 characters
@@ -21,16 +23,13 @@ class RepetitionWatch:
     stands before: a phrase covers more and more of a text only while the text ends with it.
     """
 
-    __slots__ = ("_count", "_length", "_looked", "_loop", "_sentences", "_size", "_text")
-
-    def __init__(self, count: int, size: int) -> None:
-        self._sentences = SentenceCounter(count)
-        self._count = count
-        self._size = size
-        self._text = ""  # the end of the folded text
-        self._length = 0  # of all of it
-        self._looked = _STEP  # where it was looked at last
-        self._loop = False  # it was a loop there
+    _count: int
+    _size: int
+    _sentences: SentenceCounter
+    _text: str = ""  # the end of the folded text
+    _length: int = 0  # of all of it
+    _looked: int = _STEP  # where it was looked at last
+    _loop: bool = False  # it was a loop there
 
     def feed(self, text: str) -> str:
         """What repeats in the new text (not much longer than a window at a time), or nothing."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from l0.guardrails._phrases import lowered
 
 _AHEAD = 256  # what begins in a window is read to its end
@@ -62,35 +64,22 @@ _PAIRS = {
 }
 
 
-class WindowWatch:
+class WindowWatch(msgspec.Struct, gc=False, eq=False):
     """Measures windows of `size` characters, one after the other."""
 
-    __slots__ = (
-        "_before",
-        "_context",
-        "_fences",
-        "_markdown",
-        "_marks",
-        "_size",
-        "_start",
-        "_text",
-        "_tone",
-    )
-
-    def __init__(self, size: int, *, tone: bool, markdown: bool) -> None:
-        self._size = size
-        self._tone = tone
-        self._markdown = markdown
-        self._text = ""
-        self._start = 0  # of the window being written, in judged characters
-        self._context = ""  # the character before the window
-        self._before: int | None = None  # the tone of the window before
-        self._marks = (0, 0)  # of the two windows before
-        self._fences: list[int] = []
+    _size: int
+    _tone: bool
+    _markdown: bool
+    _text: str = ""
+    _start: int = 0  # of the window being written, in judged characters
+    _context: str = ""  # the character before the window
+    _before: int | None = None  # the tone of the window before
+    _marks: tuple[int, int] = (0, 0)  # of the two windows before
+    _fences: tuple[int, ...] = ()
 
     def fence(self, ahead: int) -> None:
         """A fence begins so many characters after the text fed: its code is not seen, but marks."""
-        self._fences.append(self._start + len(self._text) + ahead)
+        self._fences += (self._start + len(self._text) + ahead,)
 
     def feed(self, text: str) -> tuple[bool, bool]:
         """Whether the tone has shifted, and whether the markdown has stopped."""

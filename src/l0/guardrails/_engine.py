@@ -11,7 +11,6 @@ from l0.guardrails._patience import patience
 from l0.guardrails._result import (
     GuardrailContext,
     GuardrailResult,
-    Key,
     key_of,
     result_of,
     rule_failed,
@@ -22,8 +21,6 @@ from l0.guardrails._verdict import Slot, Verdict
 Step = tuple[int, GuardrailRule, list[GuardrailViolation]]
 
 _log = logging.getLogger("l0")
-_Feed = Callable[[str, int], Found | None]
-_Entry = tuple[Slot, _Feed | None]
 
 
 class GuardrailEngine(Verdict):
@@ -55,7 +52,6 @@ class GuardrailEngine(Verdict):
         "_patient",
         "_queued",
         "_rules",
-        "_seen",
         "_stop_on_fatal",
         "wanted_at",
     )
@@ -67,7 +63,7 @@ class GuardrailEngine(Verdict):
         stop_on_fatal: bool = True,
         on_violation: Callable[[GuardrailViolation], object] | None = None,
     ) -> None:
-        self._rules = list(rules)
+        self._rules = tuple(rules)
         for rule in self._rules:
             if not isinstance(rule, GuardrailRule):
                 raise TypeError(
@@ -83,16 +79,15 @@ class GuardrailEngine(Verdict):
     def reset(self) -> None:
         """Forget everything: a new attempt begins, with the same rules."""
         super().reset()
-        self._seen: set[Key] = set()
-        self._queued: list[tuple[Slot, GuardrailViolation]] = []  # found outside a check
+        self._queued: tuple[tuple[Slot, GuardrailViolation], ...] = ()  # found outside a check
         self._offset = 0
         self._halted = False
-        self._live: list[_Entry] = []  # that text can still matter to
-        self._patient: list[_Entry] = []  # the same, of those that can wait for it
+        self._live: tuple[Slot, ...] = ()  # that text can still matter to
+        self._patient: tuple[Slot, ...] = ()  # the same, of those that can wait for it
         self._held = ""  # what these wait for
         self.wanted_at = 0
         """No rule wants to be fed before the text is so long, though it may be."""
-        self._gaps: list[tuple[Slot, Callable[[float, int], object]]] = []
+        self._gaps: tuple[tuple[Slot, Callable[[float, int], object]], ...] = ()
         for rule in self._rules:
             self._open(rule)
 
@@ -104,12 +99,13 @@ class GuardrailEngine(Verdict):
         """
         state = GuardrailContext(kept_text, checkpoint=kept_text)
         self._offset = len(kept_text)
-        self._seen.update(map(key_of, known))
-        for slot, feed in (*self._live, *self._patient):
+        self._know(known)
+        for slot in (*self._live, *self._patient):
             try:
-                found = feed(kept_text, 0) if feed is not None else slot.rule.check(state)
-                self._seen.update(key_of(as_violation(slot.rule, old)) for old in found or ())
-                if found is SETTLED:
+                checker = slot.checker
+                read = slot.rule.check(state) if checker is None else checker.feed(kept_text, 0)
+                self._know(as_violation(slot.rule, old) for old in read or ())
+                if read is SETTLED:
                     self._retire(slot)
             except Exception as error:  # see `feed`
                 self._fail(slot, error)
@@ -136,12 +132,13 @@ class GuardrailEngine(Verdict):
             self.wanted_at = sys.maxsize
 
     def _feed_all(
-        self, entries: list[_Entry], text: str, start: int, state: JudgedState
+        self, slots: tuple[Slot, ...], text: str, start: int, state: JudgedState
     ) -> list[GuardrailViolation]:
         new: list[GuardrailViolation] = []
-        for slot, feed in entries:
+        for slot in slots:
             try:
-                found = feed(text, start) if feed is not None else self._ask(slot, state)
+                checker = slot.checker
+                found = self._ask(slot, state) if checker is None else checker.feed(text, start)
                 if found is not None:
                     new += self._record(slot, found)
             except Exception as error:  # a caller's rule may raise anything; the stream goes on
@@ -251,7 +248,7 @@ class GuardrailEngine(Verdict):
         """Judge the context's text, of which this engine has seen the beginning or nothing yet."""
         delta = context.content[self._offset :] if context.delta is None else context.delta
         known = {key_of(found) for found in context.previous_violations}
-        self._seen |= known
+        self._know(context.previous_violations)
         self.feed(delta, context)
         if held := self._release(ended=True):
             self._feed_all(self._patient, held, self._offset - len(held), context)
@@ -264,56 +261,62 @@ class GuardrailEngine(Verdict):
     @property
     def rules(self) -> tuple[GuardrailRule, ...]:
         """The rules, in the order in which they run."""
-        return tuple(self._rules)
+        return self._rules
 
     def add_rule(self, rule: GuardrailRule) -> None:
         """Add a rule; in an attempt under way it judges the text from here on."""
-        self._rules.append(rule)
+        self._rules += (rule,)
         self._open(rule)
 
     def remove_rule(self, name: str) -> bool:
         """Take out the rules of that name, with what they found; says whether there were any."""
         count = len(self._rules)
-        self._rules = [rule for rule in self._rules if rule.name != name]
+        self._rules = tuple(rule for rule in self._rules if rule.name != name)
         for slot in self._slots:
             if slot.rule.name == name:
                 self._drop(slot)
-        self._slots = [slot for slot in self._slots if slot.rule.name != name]
+        self._slots = tuple(slot for slot in self._slots if slot.rule.name != name)
         return len(self._rules) < count
 
+    def _know(self, known: Iterable[GuardrailViolation]) -> None:
+        """These are old: they are not given again, and act no more."""
+        for violation in known:
+            self._seen.setdefault(key_of(violation), False)
+
     def _open(self, rule: GuardrailRule) -> None:
-        slot = Slot(rule)
-        self._slots.append(slot)
+        slot = Slot(rule, rule.streaming)
+        self._slots += (slot,)
         self.wanted_at = 0
-        feed: _Feed | None = None
         if rule.start is not None:
             try:
                 checker = slot.checker = rule.start()
-                feed = checker.feed
             except Exception as error:  # see `feed`
                 self._fail(slot, error)
                 return
             gap = getattr(checker, "gap", None)
             if gap is not None:
-                self._gaps.append((slot, gap))
+                self._gaps += ((slot, gap),)
         if rule.streaming and not self._halted:
             # A rule that is added later must not be fed what was held back before.
             slot.patient = not self._offset and getattr(slot.checker, "patient", False)
-            (self._patient if slot.patient else self._live).append((slot, feed))
+            if slot.patient:
+                self._patient += (slot,)
+            else:
+                self._live += (slot,)
 
     def _retire(self, slot: Slot) -> None:
         """No more text can matter to it."""
         slot.settled = True
         if slot.patient:
-            self._patient = [entry for entry in self._patient if entry[0] is not slot]
+            self._patient = tuple(each for each in self._patient if each is not slot)
         else:
-            self._live = [entry for entry in self._live if entry[0] is not slot]
+            self._live = tuple(each for each in self._live if each is not slot)
 
     def _drop(self, slot: Slot) -> None:
         """It takes no further part."""
         slot.off = True
         self._retire(slot)
-        self._gaps = [entry for entry in self._gaps if entry[0] is not slot]
+        self._gaps = tuple(entry for entry in self._gaps if entry[0] is not slot)
 
     def _step(
         self, slot: Slot, text: str | None, start: int, state: JudgedState
@@ -358,13 +361,11 @@ class GuardrailEngine(Verdict):
             key = key_of(violation)
             if key in self._seen:
                 continue
-            self._seen.add(key)
+            self._seen[key] = slot.rule.early
             if slot.checker is not None:
                 slot.standing.append(violation)
                 if violation.severity != Severity.WARNING:
                     slot.blocks = self._blocked = True
-            if slot.rule.early:
-                self._early.add(key)
             new.append(violation)
             self._tell(violation)
         return new
@@ -373,7 +374,7 @@ class GuardrailEngine(Verdict):
         self.violations.append(violation)
         if violation.severity == Severity.FATAL and self._stop_on_fatal:
             self._halted = True
-            self._live, self._patient = [], []
+            self._live = self._patient = ()
         if self._on_violation is not None:
             try:
                 self._on_violation(violation)
@@ -384,13 +385,13 @@ class GuardrailEngine(Verdict):
         """The rule is off for the rest of the attempt; the next check says so."""
         self._drop(slot)
         self.wanted_at = 0
-        self._queued.append((slot, rule_failed(slot.rule, error)))
+        self._queued += ((slot, rule_failed(slot.rule, error)),)
 
     def _from_queue(self, only: Slot | None = None) -> list[GuardrailViolation]:
         if not self._queued:
             return []
         taken = [(slot, found) for slot, found in self._queued if only in {None, slot}]
-        self._queued = [entry for entry in self._queued if entry not in taken]
+        self._queued = tuple(entry for entry in self._queued if entry not in taken)
         for slot, found in taken:
             slot.standing.append(found)
             self._tell(found)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 PROSE, CODE, OPEN, CLOSE = range(4)
 Piece = tuple[int, int, str]
 """What it is, the offset, the text; OPEN and CLOSE are the fence lines themselves."""
@@ -64,16 +66,13 @@ def next_mark(text: str, pos: int, fence: str) -> int:
     return first
 
 
-class FenceSplitter:
+class FenceSplitter(msgspec.Struct, gc=False, eq=False):
     """Cuts text, as it comes, into prose, code and fence lines; holds back what is undecided."""
 
-    __slots__ = ("_held", "_line_start", "fence")
-
-    def __init__(self) -> None:
-        self.fence = ""
-        """The run that opened the fence we are in; empty outside."""
-        self._held = ""
-        self._line_start = True
+    fence: str = ""
+    """The run that opened the fence we are in; empty outside."""
+    _held: str = ""
+    _line_start: bool = True
 
     def is_prose(self, text: str) -> bool:
         """Whether the next text is all prose, decided to its end; if so, it counts as fed."""

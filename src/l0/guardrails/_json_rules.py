@@ -127,14 +127,11 @@ def unfenced(text: str) -> tuple[str, int, int | None]:
     return "".join(body), start, None
 
 
-class _JsonChecker:
-    __slots__ = ("_end", "_expect", "_reader", "_said")
-
-    def __init__(self, expect: bool) -> None:
-        self._expect = expect
-        self._reader: FencedJson | None = None  # made when it is seen how the text begins
-        self._end = 0
-        self._said = False
+class _JsonChecker(msgspec.Struct, gc=False, eq=False):
+    _expect: bool
+    _reader: FencedJson | None = None  # made when it is seen how the text begins
+    _end: int = 0
+    _said: bool = False
 
     def feed(self, text: str, start: int) -> Found | None:
         self._end = start + len(text)

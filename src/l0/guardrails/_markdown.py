@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 import msgspec
 
@@ -75,22 +76,19 @@ def looks_like_markdown(text: str) -> bool:
     return _MARKS.search(text) is not None
 
 
-class _MarkdownChecker:
+class _MarkdownChecker(msgspec.Struct, gc=False, eq=False):
     """Works line by line; keeps the line being written, the header it may follow, and the fence."""
 
-    __slots__ = ("_cells", "_fence_at", "_line", "_line_at", "_previous", "fence", "infos", "rows")
+    patient: ClassVar[bool] = True  # before the end it has warnings only
 
-    patient = True  # before the end it has warnings only
-
-    def __init__(self) -> None:
-        self.fence = ""
-        self.infos: list[str] = []
-        self.rows = 0
-        self._fence_at = 0
-        self._line = ""  # of the line being written, at most _LINE + 1 characters
-        self._line_at = 0
-        self._previous = ""  # the line before, if it may be a table's header
-        self._cells = 0  # of the header of the table we are in
+    fence: str = ""
+    infos: tuple[str, ...] = ()
+    rows: int = 0
+    _fence_at: int = 0
+    _line: str = ""  # of the line being written, at most _LINE + 1 characters
+    _line_at: int = 0
+    _previous: str = ""  # the line before, if it may be a table's header
+    _cells: int = 0  # of the header of the table we are in
 
     def feed(self, text: str, start: int) -> list[GuardrailViolation] | None:
         end = text.rfind("\n") + 1
@@ -149,7 +147,7 @@ class _MarkdownChecker:
             self.fence = fence
             self._fence_at = position
             self._cells = 0
-            self.infos.append(line.strip(" \t\r\n`~")[:100])
+            self.infos += (line.strip(" \t\r\n`~")[:100],)
             return
         cells = table_cells(line) if "|" in line and len(line) <= _LINE else 0
         if not cells:

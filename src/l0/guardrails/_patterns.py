@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+import msgspec
+
 from l0.events import GuardrailViolation, Severity
 from l0.guardrails._fence import OPEN, PROSE, FenceSplitter, Piece
 from l0.guardrails._phrases import CATEGORIES, PhraseMatch, PhraseScanner, PhraseSet
@@ -54,7 +56,7 @@ def pattern_rule(
     return GuardrailRule(
         "pattern",
         start=partial(
-            _PatternChecker,
+            _pattern_checker,
             tuple(phrases),
             given.expressions if given else (),
             as_severity(severity),
@@ -199,24 +201,30 @@ def phrase_set(phrases: tuple[str, ...]) -> PhraseSet:
     return PhraseSet(phrases)
 
 
-class _PatternChecker:
+def _pattern_checker(
+    phrases: tuple[str, ...], expressions: tuple[re.Pattern[str], ...], severity: Severity
+) -> _PatternChecker:
+    return _PatternChecker(
+        PhraseScanner(phrase_set(phrases)) if phrases else None,
+        tuple([RegexScanner(expression, _MAX_MATCH) for expression in expressions]),
+        severity,
+        FenceSplitter(),
+    )
+
+
+class _PatternChecker(msgspec.Struct, gc=False, eq=False):
     """Looks at prose only: each stretch between fences is searched as a text of its own."""
 
-    __slots__ = ("_end", "_fences", "_phrases", "_regexes", "_severity", "patient")
+    _phrases: PhraseScanner | None
+    _regexes: tuple[RegexScanner, ...]
+    _severity: Severity
+    _fences: FenceSplitter
+    _end: int = 0
 
-    def __init__(
-        self,
-        phrases: tuple[str, ...],
-        expressions: tuple[re.Pattern[str], ...],
-        severity: Severity,
-    ) -> None:
-        self._phrases = PhraseScanner(phrase_set(phrases)) if phrases else None
-        self._regexes = [RegexScanner(expression, _MAX_MATCH) for expression in expressions]
-        self._severity = severity
-        self._fences = FenceSplitter()
-        self._end = 0
-        self.patient = severity == Severity.WARNING
-        """What it finds may come late."""
+    @property
+    def patient(self) -> bool:
+        """Whether what it finds may come late."""
+        return self._severity == Severity.WARNING
 
     def feed(self, text: str, start: int) -> list[GuardrailViolation] | None:
         self._end = start + len(text)

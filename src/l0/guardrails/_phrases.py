@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+import msgspec
+
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "META_COMMENTARY": (
         "as an ai",
@@ -108,6 +110,7 @@ class PhraseSet:
         "_words",
         "back",
         "cores",
+        "keep",
         "overlap",
         "pattern",
         "phrases",
@@ -145,6 +148,8 @@ class PhraseSet:
         self._short = max((_longest(p) for p in self.phrases if "…" not in p), default=0)
         self.overlap = max(_longest(core) for _, core in cores.values()) - 1
         self.back = max(_longest(phrase[:at]) for phrase, (at, _) in cores.items()) + 1
+        self.keep = self.back + self.overlap
+        """Characters before undecided text that a scanner has to see again."""
 
     def find(self, text: str) -> Iterator[PhraseMatch]:
         """Every phrase in the whole text."""
@@ -188,37 +193,20 @@ class PhraseSet:
         return PhraseMatch(phrase, base + found.start(), base + found.end())
 
 
-class PhraseScanner:
+class PhraseScanner(msgspec.Struct, gc=False, eq=False):
     """Finds a set's phrases in text that grows; gives what searching the whole text would.
 
     New text is searched for the phrases' cores only (their rarest ends), and looked at carefully
     near a hit. A match is given once the longest match would have ended.
     """
 
-    __slots__ = (
-        "_base",
-        "_hot",
-        "_keep",
-        "_new",
-        "_new_at",
-        "_next",
-        "_overlap",
-        "_set",
-        "_slack",
-        "_text",
-    )
-
-    def __init__(self, phrases: PhraseSet) -> None:
-        self._set = phrases
-        self._overlap = phrases.overlap
-        self._keep = phrases.back + phrases.overlap
-        self._slack = phrases.reach
-        self._new = ""  # not looked at: no start in it could be decided yet
-        self._new_at = 0
-        self._text = ""  # lower-cased, the undecided end and what stands before it
-        self._base = 0
-        self._next = 0  # the offset where the last match ended
-        self._hot = -1  # the offset from which a phrase may be under way
+    _set: PhraseSet
+    _new: str = ""  # not looked at: no start in it could be decided yet
+    _new_at: int = 0
+    _text: str = ""  # lower-cased, the undecided end and what stands before it
+    _base: int = 0
+    _next: int = 0  # the offset where the last match ended
+    _hot: int = -1  # the offset from which a phrase may be under way
 
     def feed(self, text: str, start: int) -> list[PhraseMatch] | None:
         """Take text that follows the text before without a gap."""
@@ -226,7 +214,7 @@ class PhraseScanner:
             text = self._new + text
         else:
             self._new_at = start
-        if self._hot < 0 and len(text) < self._slack:
+        if self._hot < 0 and len(text) < self._set.reach:
             self._new = text
             return None
         self._new = ""
@@ -249,9 +237,9 @@ class PhraseScanner:
         else:
             self._base = self._new_at
         if self._hot < 0:
-            first = self._set.first_core(text, max(0, len(old) - self._overlap))
+            first = self._set.first_core(text, max(0, len(old) - self._set.overlap))
             if first < 0:
-                self._text = text[-self._keep :]
+                self._text = text[-self._set.keep :]
                 self._base += len(text) - len(self._text)
                 return None
             self._hot = self._base + first - self._set.back
@@ -275,7 +263,7 @@ class PhraseScanner:
         if unfinished and (hot < 0 or unfinished.start() < hot):
             hot = unfinished.start()
         self._hot = self._base + hot if hot >= 0 else -1
-        drop = len(text) - self._keep
+        drop = len(text) - self._set.keep
         drop = max(0, min(drop, hot - 1) if hot >= 0 else drop)
         self._text = text[drop:]
         self._base += drop

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 _KEPT = 10_000
 _LONGEST = 2000  # a longer one is not counted
 _SHORT = 20  # one of so many characters or fewer is not counted
@@ -17,7 +19,7 @@ _OPENING = re.compile(r"[ \t]*(?:([-*+•][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|>|\
 _NEW, _NUMBERED, _PROSE, _OTHER = range(4)
 
 
-class SentenceCounter:
+class SentenceCounter(msgspec.Struct, gc=False, eq=False):
     """Tells when a sentence has come `limit` times.
 
     A sentence ends at `.`, `!`, `?`, their CJK forms, or a newline. It counts if it has more than
@@ -26,23 +28,13 @@ class SentenceCounter:
     hashes.
     """
 
-    __slots__ = (
-        "_at",
-        "_earlier",
-        "_limit",
-        "_line_is",
-        "_recent",
-        "_text",
-    )
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        # How often, by hash; when the recent ones are 10,000 they become the earlier ones.
-        self._recent: dict[int, int] = {}
-        self._earlier: dict[int, int] = {}
-        self._text = ""  # of the sentence being written
-        self._at = 0
-        self._line_is = _NEW
+    _limit: int
+    # How often, by hash; when the recent ones are 10,000 they become the earlier ones.
+    _recent: dict[int, int] = {}
+    _earlier: dict[int, int] = {}
+    _text: str = ""  # of the sentence being written
+    _at: int = 0
+    _line_is: int = _NEW
 
     def feed(self, text: str, start: int) -> list[tuple[int, str]] | None:
         """Take more text; gives offset and text of each sentence that reached the limit."""

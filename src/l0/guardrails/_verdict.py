@@ -5,40 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+import msgspec
+
 from l0.events import GuardrailViolation, Severity
+from l0.events._state import LazyList
 from l0.guardrails._result import Key, key_of, result_of
 from l0.guardrails._rule import Checker, GuardrailRule
 
 Action = Literal["continue", "fail", "stop", "halt"]
 
 
-class Slot:
+class Slot(msgspec.Struct, eq=False):
     """A rule in an attempt: its checker, and what it has found."""
 
-    __slots__ = ("blocks", "checker", "off", "patient", "rule", "settled", "standing", "streaming")
+    rule: GuardrailRule
+    streaming: bool
+    checker: Checker | None = None
+    patient: bool = False  # it is fed in larger pieces
+    off: bool = False  # it raised
+    settled: bool = False  # no more text can matter to it
+    blocks: bool = False  # an error or fatal is among them
+    _standing: list[GuardrailViolation] | None = None
 
-    def __init__(self, rule: GuardrailRule) -> None:
-        self.rule = rule
-        self.streaming = rule.streaming
-        self.patient = False  # it is fed in larger pieces
-        self.checker: Checker | None = None
-        self.off = False  # it raised
-        self.settled = False  # no more text can matter to it
-        self.standing: list[GuardrailViolation] = []
-        self.blocks = False  # an error or fatal is among them
+    standing = LazyList[GuardrailViolation]()
 
 
 class Verdict:
     """The findings of an attempt, rule by rule, and what follows from them."""
 
-    __slots__ = ("_blocked", "_early", "_finished", "_slots", "violations")
+    __slots__ = ("_blocked", "_finished", "_seen", "_slots", "_violations")
+
+    violations = LazyList[GuardrailViolation]()
+    """Everything found in this attempt, each once."""
 
     def reset(self) -> None:
         """Forget everything."""
-        self.violations: list[GuardrailViolation] = []
-        """Everything found in this attempt, each once."""
-        self._slots: list[Slot] = []
-        self._early: set[Key] = set()  # of rules whose errors act at once
+        self._violations = None
+        self._slots: tuple[Slot, ...] = ()
+        self._seen: dict[Key, bool] = {}  # what is known, and whether its errors act at once
         self._blocked = False  # an error or fatal stood once
         self._finished = False
 
@@ -55,7 +59,7 @@ class Verdict:
             if found.severity == Severity.ERROR:
                 if not found.recoverable:
                     action = "stop"
-                elif action == "continue" and (self._finished or key_of(found) in self._early):
+                elif action == "continue" and (self._finished or self._seen.get(key_of(found))):
                     action = "fail"
         return action
 
@@ -67,6 +71,8 @@ class Verdict:
     @property
     def blocking(self) -> list[GuardrailViolation]:
         """The errors and fatals that stand."""
+        if not self._blocked:  # for the most part
+            return []
         return [found for found in self.standing if found.severity != Severity.WARNING]
 
     @property

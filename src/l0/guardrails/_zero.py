@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import msgspec
+
 from l0.events import GuardrailViolation
 from l0.guardrails._rule import SETTLED, Found, GuardrailRule, JudgedState
 
@@ -43,14 +45,11 @@ def is_zero_output(text: str) -> bool:
     return checker.feed(text, 0) is None and checker.missing()
 
 
-class _ZeroOutputChecker:
+class _ZeroOutputChecker(msgspec.Struct, gc=False, eq=False):
     """Keeps the first punctuation until something real has come."""
 
-    __slots__ = ("_real", "_seen")
-
-    def __init__(self) -> None:
-        self._real = False
-        self._seen = ""
+    _real: bool = False
+    _seen: str = ""
 
     def feed(self, text: str, _start: int) -> Found | None:
         if _WORD.search(text):

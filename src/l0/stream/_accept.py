@@ -229,7 +229,7 @@ def _other(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
             attempt.delivered_messages = True
     run.tell(StreamEventPayload(event))
     if event.type is EventType.TOOL_CALL:
-        attempt.tool_calls.append(event)
+        attempt.tool_calls = [*attempt.tool_calls, event]
         if run.options.buffer_tool_calls:
             return
     yield from _hand(run, event)
@@ -246,7 +246,7 @@ def _withdrawn(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
     elif matcher is not None:
         fell_away = matcher.overlap_length
         again = matcher.overlap_text[:kept] if kept < fell_away else ""
-    attempt.tool_calls.clear()
+    attempt.tool_calls = ()
     attempt.delivered_data = attempt.delivered_messages = False
     restart = run.cut(
         min(base + max(0, kept - fell_away), run.state.content_length), event.reason or "restart"
@@ -263,6 +263,9 @@ def _withdrawn(run: Run, attempt: Attempt, event: Event) -> Iterator[Event]:
 
 def _hand(run: Run, event: Event) -> Iterable[Event]:
     if run.validated and event.type is not EventType.PROGRESS:
-        run.held.append(event)
+        if run.held:
+            run.held.append(event)
+        else:
+            run.held = [event]
         return ()
     return (event,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
@@ -87,58 +87,53 @@ class _Nothing:
     """No chunk is of this class."""
 
 
-class Attempt:
-    """What the runtime keeps of the attempt that is on; defaults stand on the class."""
+class Attempt(msgspec.Struct, eq=False):
+    """What the runtime keeps of the attempt that is on."""
 
+    number: int
+    fallback_index: int
+    started: float  # monotonic
+    feed: Callable[[Any], Any]
     source: Source | None = None
     decoder: Any = None
     direct: type = _Nothing  # chunks of this class are text as they are
-    plain = False  # text goes straight to the consumer: nothing is matched or held
-    alive = False  # the model has shown a sign of life
-    events = 0
+    plain: bool = False  # text goes straight to the consumer: nothing is matched or held
+    tool_calls: Sequence[Event] = ()
+    alive: bool = False  # the model has shown a sign of life
+    events: int = 0
     first_token: float | None = None
-    tokens_before = 0  # what stood when the attempt began
-    chars_before = 0
-    tokens_from = 0  # what stood when the response began, of which it may be a part
-    chars_from = 0
+    tokens_before: int = 0  # what stood when the attempt began
+    chars_before: int = 0
+    tokens_from: int = 0  # what stood when the response began, of which it may be a part
+    chars_from: int = 0
     position: Any = None  # of the response that the provider goes on with
     adapter: Any = None
-    due = 0  # the token count at which there is something to do besides handing it over
-    next_check = NEVER  # the token count at which the next check is due
+    due: int = 0  # the token count at which there is something to do besides handing it over
+    next_check: int = NEVER  # the token count at which the next check is due
     engine: Any = None
-    gaps = False  # a rule judges how long the upstream is waited for
+    gaps: bool = False  # a rule judges how long the upstream is waited for
     drift: Any = None
-    quiet: tuple[dict[int, tuple[int, str]], list[Payload]] | None = (
-        None  # what is told of rules that find nothing
-    )
-    next_guardrails = NEVER
-    next_drift = NEVER
-    next_checkpoint = NEVER
-    fed_guardrails = 0  # how many parts of the text each check has seen
-    fed_drift = 0
+    # What is told of rules that find nothing.
+    quiet: tuple[dict[int, tuple[int, str]], list[Payload]] | None = None
+    next_guardrails: int = NEVER
+    next_drift: int = NEVER
+    next_checkpoint: int = NEVER
+    fed_guardrails: int = 0  # how many parts of the text each check has seen
+    fed_drift: int = 0
     matcher: OverlapMatcher | None = None
-    matching_since = 0.0
+    matching_since: float = 0.0
     resumed_from: int | None = None
-    resume_open = False
-    continuation_open = False
-    dedup_open = False
+    resume_open: bool = False
+    continuation_open: bool = False
+    dedup_open: bool = False
     complete: Event | None = None
-    delivered_data = False
-    delivered_messages = False
+    delivered_data: bool = False
+    delivered_messages: bool = False
     raw: list[Any] | None = None
     finalizing: float | None = None
-    usage_told = False
-    calls_out = False  # the buffered tool calls are being handed over
-
-    def __init__(
-        self, number: int, fallback_index: int, started: float, feed: Callable[[Any], Any]
-    ) -> None:
-        self.number = number
-        self.fallback_index = fallback_index
-        self.started = started  # monotonic
-        self.feed = feed
-        self.tool_calls: list[Event] = []
-        self._scope: Token[AttemptInfo | None] | None = None
+    usage_told: bool = False
+    calls_out: bool = False  # the buffered tool calls are being handed over
+    _scope: Token[AttemptInfo | None] | None = None
 
     def enter_scope(self, info: AttemptInfo) -> None:
         """From now on `current_attempt()` gives this one."""

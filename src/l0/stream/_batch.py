@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from l0.events import Event, EventBus, TimerHandle, TokenNote, TokensPayload
 
 SIZE = 64
@@ -21,7 +23,7 @@ class TokenBatch:
         self._notes: list[TokenNote] = []
         self._start = 0
         self._timer: TimerHandle | None = None
-        self.on = bus.active and bus.wants(TokensPayload.type)
+        self.on = False
 
     def listeners_changed(self) -> None:
         """Ask again whether anybody listens to TOKENS."""
@@ -65,3 +67,7 @@ class TokenBatch:
         notes = [note for note in self._notes if note.index < end]
         self._notes = [note for note in self._notes if note.index >= end]
         return notes
+
+
+SILENT: Final = TokenBatch(EventBus(stream_id="-"))
+"""That of all runs that nobody listens to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,7 @@ from l0.stream._attempt import NEVER, Attempt
 from l0.stream._rule_events import detailed, report, watched
 from l0.stream._session import Run
 from l0.stream._signs import first_sign
+from l0.stream._stagger import stagger_of
 
 _NO_DRIFT = DriftResult(detected=False, confidence=0.0)
 _SHORTEST = 20  # characters; less than that has no drift to speak of
@@ -32,7 +34,17 @@ def start_checks(run: Run, attempt: Attempt) -> None:
     attempt.engine = GuardrailEngine(options.guardrails) if options.guardrails else None
     attempt.gaps = attempt.engine is not None and attempt.engine.wants_gaps
     attempt.drift = _detector(options.drift) if options.drift else None
+    if run.stagger is None and (attempt.engine is not None or attempt.drift is not None):
+        run.stagger = stagger_of(asyncio.get_running_loop())
+        run.turn = run.stagger.join()
     _prime(run, attempt)
+
+
+def stop_checks(run: Run) -> None:
+    """The run has ended, and no longer stands in the way of others."""
+    if run.stagger is not None:
+        run.stagger.leave()
+        run.stagger = None
 
 
 def restart_checks(run: Run, attempt: Attempt) -> None:
@@ -57,11 +69,11 @@ def _prime(run: Run, attempt: Attempt) -> None:
     if kept and attempt.drift is not None:
         attempt.drift.prime(state.content)
 
-    def first(interval: int, wanted: object) -> int:
-        return count + interval if interval and wanted else NEVER
+    def first(interval: int, wanted: object, turn: int = 0) -> int:
+        return count + interval - turn % interval if interval and wanted else NEVER
 
-    attempt.next_guardrails = first(every.guardrails, attempt.engine)
-    attempt.next_drift = first(every.drift, attempt.drift)
+    attempt.next_guardrails = first(every.guardrails, attempt.engine, run.turn)
+    attempt.next_drift = first(every.drift, attempt.drift, run.turn)
     attempt.next_checkpoint = first(every.checkpoint, run.options.continuation)
     attempt.next_check = min(attempt.next_guardrails, attempt.next_drift, attempt.next_checkpoint)
 

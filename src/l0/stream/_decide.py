@@ -6,8 +6,9 @@ import inspect
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from l0.errors import (
     Classification,
@@ -30,8 +31,7 @@ log = logging.getLogger("l0")
 _BUDGETED = {ErrorCategory.MODEL, ErrorCategory.CONTENT, ErrorCategory.PROVIDER}
 
 
-@dataclass(slots=True)
-class Ledger:
+class Ledger(msgspec.Struct, gc=False):
     """Retries of one stream of the chain: in all, and those that used up `attempts`."""
 
     retries: int = 0

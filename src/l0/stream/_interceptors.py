@@ -211,7 +211,6 @@ def adopt(run: Run, options: Any) -> None:
         if getattr(options, name) is not getattr(old, name):
             raise ValueError(f"{name} can't be changed once the run has begun; give it to run(…)")
     run.options, run.callbacks = options, options.callbacks
-    run.chain = (options.stream, *options.fallbacks)
     run.per_token = options.callbacks.per_token or options.token_events
     run.random = options.random or run.random
     if options.meta is not old.meta:

@@ -40,7 +40,7 @@ async def begin(run: Run) -> None:
     run.call(run.callbacks.on_start, 1, False, False)
     timeout = run.options.timeout
     if timeout is not None and timeout.total is not None:
-        run.tell(TimeoutStartPayload("total", timeout.total * 1000))
+        _tell_timeout(run, "total", timeout.total)
         run.watch.arm_total(timeout.total)
 
 
@@ -102,15 +102,18 @@ def _not_bound(chunk: Any) -> Any:
 def _arm_timers(run: Run, started: float) -> None:
     timeout = run.options.timeout
     assert timeout is not None
-    for kind in ("connect", "initial_token"):
-        limit = getattr(timeout, kind)
-        if limit is not None:
-            run.tell(TimeoutStartPayload(kind, limit * 1000))
     connect, initial = timeout.connect, timeout.initial_token
+    _tell_timeout(run, "connect", connect)
+    _tell_timeout(run, "initial_token", initial)
     if connect is not None and (initial is None or connect <= initial):
         run.watch.arm("connect", connect, started)
     else:
         run.watch.arm("initial_token", initial, started)
+
+
+def _tell_timeout(run: Run, kind: str, limit: float | None) -> None:
+    if limit is not None and run.bus.active:  # it says nothing about the state
+        run.tell(TimeoutStartPayload(kind, limit * 1000))
 
 
 def _call(run: Run, attempt: Attempt, resume: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from l0.events import Clock
 from l0.events._redact import as_redactor
+from l0.events._serialize import check_meta
 from l0.events._store import check_id, is_store
 from l0.guardrails import DriftConfig, DriftDetector
 from l0.monitoring import MonitoringConfig
@@ -196,8 +197,7 @@ def _check_values(options: Options) -> None:
     drift, meta, stream_id = options.drift, options.meta, options.stream_id
     if drift is not None and not isinstance(drift, bool | DriftConfig | DriftDetector):
         raise TypeError(f"drift is True, False, a DriftConfig or a DriftDetector; not {drift!r}")
-    if meta is not None and not isinstance(meta, Mapping):
-        raise TypeError(f"meta is a mapping, such as {{'request_id': 'r-1'}}; not {meta!r}")
+    check_meta(meta)
     if stream_id is not None:
         check_id(stream_id)
     if options.redact is not True:

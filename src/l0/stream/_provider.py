@@ -7,6 +7,7 @@ which returns what the factory itself would: `wrap` makes such factories.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Position:
     tokens_from: int  # where the response's text begins
     chars_from: int
     usage: UsagePayload | None  # of what came, to be told if the response is not gone on with
-    tool_calls: list[Event]
+    tool_calls: Sequence[Event]
     delivered_data: bool
     delivered_messages: bool
 

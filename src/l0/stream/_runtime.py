@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 
 from l0.events import Event, EventType
 from l0.stream._accept import accept, end_of_source
-from l0.stream._checks import attend
+from l0.stream._checks import attend, stop_checks
 from l0.stream._finish import complete, conclude, release
 from l0.stream._interceptors import intercept
 from l0.stream._open import begin, open_attempt
@@ -62,12 +62,11 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
                             break
                         if run.recorder is not None and run.recorder.full:
                             await watch.limited(run.recorder.room(), "", None)
-                        before, count = count, state.token_count
                         if out is not None:
-                            now = monotonic()
-                            watch.deadline = now + gap
-                            if count != before:
+                            watch.deadline = (now := monotonic()) + gap
+                            if state.token_count != count:
                                 state._last_mono = now
+                        count = state.token_count
                         feed, direct = attempt.feed, attempt.direct
                         inline = str if attempt.plain else None
                         length = state.content_length
@@ -98,4 +97,5 @@ async def drive(run: Run) -> AsyncGenerator[Event, None]:
     except Stopped:
         return
     finally:
+        stop_checks(run)
         await release(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -26,9 +26,10 @@ from l0.events import (
 from l0.events._fold import FOLDS
 from l0.monitoring import Monitor
 from l0.stream._attempt import Attempt, parent_id
-from l0.stream._batch import TokenBatch
+from l0.stream._batch import SILENT, TokenBatch
 from l0.stream._decide import Ledger
 from l0.stream._options import Options
+from l0.stream._stagger import Stagger
 from l0.stream._watchdog import Watchdog
 
 # The payloads whose time becomes part of the state; the others' is only for listeners.
@@ -38,6 +39,8 @@ _TIMED = {SessionStartPayload, NetworkErrorPayload}
 class Run:
     """One use of `run`: all that is remembered of it; defaults stand on the class."""
 
+    held: list[Event] | tuple[()] = ()  # until the attempt has passed its checks
+    batch = SILENT  # until somebody listens
     recorder: Any = None
     monitor: Monitor | None = None
     attempts = 0  # over the whole run
@@ -62,6 +65,8 @@ class Run:
     asked = 0  # how many interceptors were asked before the run
     cached: Any = None  # the CachedResult that is used instead of the next attempt
     resuming: Any = None  # the Resume that the next attempt goes on from
+    stagger: Stagger | None = None  # what gave the run its turn, until it ends
+    turn = 0  # so many tokens earlier are its first checks than those of a run alone
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -70,18 +75,16 @@ class Run:
         self.bus = bus = EventBus(
             options.on_event, options.meta, clock=self.clock, stream_id=options.stream_id
         )
-        self.state = state = State()
-        state._us = bus.us
-        state._held_since = self._held_since
+        self.state = State()
+        self.state._times = self
         self.watch = Watchdog(self.clock)
         self.callbacks = options.callbacks
-        self.batch = TokenBatch(bus)
         self.per_token = options.callbacks.per_token or options.token_events
         bus.on_change(self._attend)
-        self.chain: tuple[Any, ...] = (options.stream, *options.fallbacks)
+        if bus.active:
+            self._attend()
         self.ledger = Ledger()  # the retries of the present stream
         self.errors: list[Exception] = []
-        self.held: list[Event] = []
         self.waiters: list[asyncio.Future[None]] = []  # who wait for the end
 
     # --- telling ---
@@ -109,6 +112,8 @@ class Run:
         return (self.clock.monotonic() - monotonic) * 1000
 
     def _attend(self) -> None:
+        if self.batch is SILENT:
+            self.batch = TokenBatch(self.bus)
         self.batch.listeners_changed()
         if self.attempt is not None:
             self.attempt.due = 0  # a listener came: it may want every token
@@ -120,7 +125,12 @@ class Run:
         self.state._exact_mono = now if self.batch.on else None
         return now
 
-    def _held_since(self) -> float | None:
+    def us(self, monotonic: float) -> int:
+        """Unix microseconds of a reading of the clock."""
+        return self.bus.us(monotonic)
+
+    def held_since(self) -> float | None:
+        """When the consumer took the token it holds; None if its time is noted, or it has ended."""
         # The loop notes a token's time when it goes back to wait, unless a listener wants it
         # exactly; while the consumer holds the token, the first look at the state is its time.
         if self.watch.task is None and not self.batch.on and not self.ended:
@@ -214,6 +224,11 @@ class Run:
         return self.state.fallback_index > 0
 
     @property
+    def chain(self) -> tuple[Any, ...]:
+        """The stream, and what there is to fall back on."""
+        return (self.options.stream, *self.options.fallbacks)
+
+    @property
     def factory(self) -> Any:
         """The stream of the chain that is in use."""
         return self.chain[self.state.fallback_index]
@@ -270,7 +285,7 @@ def _first(parts: list[str], kept_chars: int) -> list[str]:
     return standing
 
 
-def _still_standing(held: list[Event], kept_chars: int) -> list[Event]:
+def _still_standing(held: Iterable[Event], kept_chars: int) -> list[Event]:
     """The held tokens of the text that stands, the last one shortened at the cut."""
     standing = []
     for event in held:

@@ -9,6 +9,8 @@ from typing import Any
 
 from l0.errors import InvalidStreamError
 
+_Closer = Callable[["Source"], Any]
+
 
 class Source:
     """An opened upstream: items to iterate, and everything that has to be closed after."""
@@ -18,13 +20,13 @@ class Source:
     def __init__(self, stream: Any) -> None:
         self.stream = stream  # what the adapter looks at
         self.items: AsyncIterator[Any] = _NOTHING
-        self._closers: list[Callable[[], Any]] = []
+        self._closers: tuple[_Closer, ...] = ()
 
     def read(self, stream: Any) -> None:
         """Iterate this from now on, and close it first."""
         items = stream.__aiter__()
         if items is not self.stream and callable(getattr(items, "aclose", None)):
-            self._closers.append(items.aclose)
+            self._closers += (lambda _: items.aclose(),)
         self.items = items
 
     def needs_closing(self) -> bool:
@@ -42,14 +44,23 @@ class Source:
         """
         failure: Exception | None = None
         while self._closers:
+            *others, closer = self._closers
+            self._closers = tuple(others)
             try:
-                result = self._closers.pop()()
+                result = closer(self)
                 if inspect.isawaitable(result):
                     await result
             except Exception as error:  # the others must be closed all the same
                 failure = failure or error
         if failure is not None:
             raise failure
+
+
+def _close_generator(source: Source) -> Any:
+    return source.stream.aclose()
+
+
+_OF_GENERATOR: tuple[_Closer, ...] = (_close_generator,)  # one for all of them
 
 
 async def open_source(made: Any, source: Source | None = None) -> Source:
@@ -64,14 +75,14 @@ async def open_source(made: Any, source: Source | None = None) -> Source:
     source = source or Source(made)
     if made.__class__ is AsyncGeneratorType:  # the commonest of all
         source.stream = source.items = made
-        source._closers.append(made.aclose)
+        source._closers = _OF_GENERATOR
         return source
     if inspect.isawaitable(made):
         made = await made
     if not hasattr(made, "__aiter__") and hasattr(made, "__aenter__"):
         manager = made
         made = await manager.__aenter__()
-        source._closers.append(lambda: manager.__aexit__(None, None, None))
+        source._closers += (lambda _: manager.__aexit__(None, None, None),)
         if inspect.isawaitable(made):
             made = await made
     source.stream = made
@@ -84,10 +95,10 @@ async def open_source(made: Any, source: Source | None = None) -> Source:
     if inner.__class__ is AsyncGeneratorType:
         # What the SDKs' streams read from. Their own close leaves it to the collection of garbage,
         # which may come on another thread, while this one is closing it.
-        source._closers.append(inner.aclose)
+        source._closers += (lambda _: inner.aclose(),)
     close = getattr(made, "aclose", None) or getattr(made, "close", None)
     if callable(close):
-        source._closers.append(close)
+        source._closers += (lambda _: close(),)
     source.read(made)
     return source
 

@@ -97,7 +97,10 @@ class Stream:
         raise run.error or self._aborted()
 
     async def aclose(self) -> None:
-        """End the run, as leaving `async with` does; after the end it changes nothing."""
+        """End the run, as leaving `async with` does; after the end it changes nothing.
+
+        It returns when the run has ended; in a coroutine callback at once, for which that waits.
+        """
         run, generator, self._held = self._run, self._live(start=False), None
         if not run.started:
             self._abort_asked = True  # it never will be
@@ -134,6 +137,8 @@ class Stream:
     async def _end(self) -> None:
         """Wait for the clean-up of a run that was left early."""
         run = self._run
+        if run.bus._drainer is asyncio.current_task():
+            return  # in a coroutine callback, for which the clean-up waits
         if self._closer is not None:
             await asyncio.wait({self._closer})
         if run.started and not run.gone:
@@ -281,6 +286,37 @@ class Stream:
         The log tells of it as TOOL_START, TOOL_RESULT or TOOL_ERROR, and TOOL_COMPLETED.
         """
         return await call_tool(self._run, call, fn)
+
+    def replace(self, **changes: Any) -> Stream:
+        """The same stream with some options changed, before its first use; this one is then done.
+
+        It has the same id, and who listens to this one, or has aborted it, is heard there too.
+
+        Raises:
+            TypeError: it is in use already, or an option can't be used.
+            ValueError: an option has a value that makes no sense.
+
+        Example:
+            >>> import l0
+            >>> stream = l0.run(lambda: ["Hi"]).replace(meta={"user": "ada"})
+            >>> stream.options.meta
+            {'user': 'ada'}
+        """
+        run, machine = self._run, self._machine
+        if run.started or run.gone:
+            raise TypeError(
+                f"{self!r} is in use already; give a stream that nothing has been read of, or a "
+                "function that opens one"
+            )
+        made = Stream(run.options.replace(**{"stream_id": self.stream_id} | changes))
+        own = run.options.on_event is not None  # the first to be told; it is an option
+        for handler, types in run.bus._subscribers[own:]:
+            made.subscribe(handler, types)
+        if machine is not None:
+            made._machine, made._run.state._on_phase = machine, machine.transition
+        if self._abort_asked:
+            made.abort(run.abort_reason)
+        return made
 
     def subscribe(self, handler: Callable[[Any], Any], types: Any = None) -> Callable[[], None]:
         """Call `handler` for each observability event; gives a function that ends it."""
