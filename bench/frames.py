@@ -18,7 +18,7 @@ from typing import Any
 
 import l0
 from l0.events import SQLiteEventStore
-from l0.notebook import _columnar
+from l0.notebook import _columnar, _frames
 from l0.testing import ScriptedModel, VirtualClock, fail, stall
 
 FRAMES = ("runs", "attempts", "events", "tokens", "violations")
@@ -84,6 +84,7 @@ def main() -> int:
             from pandas.testing import assert_frame_equal
 
             _columnar.LEAST = sys.maxsize  # type: ignore[misc]
+            _frames.read_runs = lambda *_: None  # type: ignore[attr-defined]
             for name in FRAMES:
                 frame, wall, cpu = timed(name, path)
                 assert_frame_equal(frame, frames[name], check_exact=True)

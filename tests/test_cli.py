@@ -84,6 +84,39 @@ def test_looking_into_a_store(store, capsys, tmp_path):
     assert log.stream_ids() == [run]
 
 
+def test_what_is_exported_is_looked_into_as_well(store, capsys, tmp_path):
+    """Every command takes the file that `export` writes, and says the same of it."""
+    path, run = store
+    file = tmp_path / "run.jsonl"
+    assert main(["export", str(path), "-o", str(file)]) == 0
+    exported = file.read_bytes()
+    capsys.readouterr()
+    for words in (["runs"], ["show", "--all"], ["replay", "--speed", "0"], ["verify"], ["export"]):
+        assert main([words[0], str(path), *words[1:]]) == 0
+        told = capsys.readouterr().out
+        for place in (str(file), f"jsonl:///{file}"):
+            assert main([words[0], place, *words[1:]]) == 0
+            assert capsys.readouterr().out == told
+    assert main(["show", str(file), run[:8]]) == 0
+    assert file.read_bytes() == exported
+
+
+def test_a_changed_or_torn_export_is_told(store, capsys, tmp_path):
+    """`verify` says which record; the others end in one line."""
+    path, _ = store
+    file = tmp_path / "run.jsonl"
+    assert main(["export", str(path), "-o", str(file)]) == 0
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b'"texts":["one "', b'"texts":["two "', 1))
+    assert main(["verify", str(file)]) == 1
+    assert "BROKEN at record" in capsys.readouterr().out
+    file.write_bytes(b"{}\n" + whole)
+    assert main(["verify", str(file)]) == 1
+    assert "BROKEN at record 0: format" in capsys.readouterr().out
+    assert main(["show", str(file)]) == 1
+    assert "line 1 of" in capsys.readouterr().err
+
+
 def test_the_latest_run_is_the_last_to_begin_whatever_its_name(tmp_path, capsys):
     async def record():
         store = l0.open_store(f"sqlite:///{tmp_path}/named.db")

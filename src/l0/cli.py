@@ -18,7 +18,10 @@ from l0._version import __version__
 if TYPE_CHECKING:
     from l0.events import EventStore
 
-_STORE = "a store: a .db file, a directory of JSONL files, or a URL such as sqlite:///runs.db"
+_STORE = (
+    "a store: a .db file, a directory of JSONL files, a .jsonl file such as `l0 export` writes, or "
+    "a URL such as sqlite:///runs.db"
+)
 _RUN = "a run's id, or the beginning of one (default: the latest run)"
 
 
@@ -227,12 +230,13 @@ def _url(place: str) -> str:
     path = Path(place).resolve()
     if not path.exists():
         raise ValueError(f"there is no {place}; give {_STORE}")
-    return f"jsonl:///{path}" if path.is_dir() else f"sqlite:///{path}"
+    is_jsonl = path.is_dir() or path.suffix.lower() == ".jsonl"
+    return f"jsonl:///{path}" if is_jsonl else f"sqlite:///{path}"
 
 
 async def _find(store: EventStore, wanted: str | None) -> str:
     """The run meant: the latest to begin, or the only one whose id begins so."""
-    known = [found.stream_id for found in await store.list_streams()]
+    known = await _ids(store)
     if not known:
         raise ValueError("the store holds no runs")
     if wanted is None:
@@ -243,6 +247,16 @@ async def _find(store: EventStore, wanted: str | None) -> str:
             f"{len(fits)} runs begin with {wanted!r}; `l0 runs` lists the ids of this store"
         )
     return fits[0]
+
+
+async def _ids(store: EventStore) -> list[str]:
+    """The runs of a store, the latest first; of a file also those whose lines are damaged."""
+    try:
+        return [found.stream_id for found in await store.list_streams()]
+    except _reported():
+        if not hasattr(store, "stream_ids"):
+            raise
+        return list(store.stream_ids())
 
 
 # --- commands -------------------------------------------------------------------------------
@@ -326,7 +340,7 @@ async def _verify(arguments: argparse.Namespace) -> int:
     broken = 0
     async with _opened(arguments.store) as store:
         if arguments.run is None and arguments.head is None:
-            names = sorted(found.stream_id for found in await store.list_streams())
+            names = sorted(await _ids(store))
         else:
             names = [await _find(store, arguments.run)]
         for name in names:
@@ -341,15 +355,16 @@ async def _verify(arguments: argparse.Namespace) -> int:
 
 
 async def _export(arguments: argparse.Namespace) -> int:
-    import l0
+    from l0.events._sources import get_lines
 
     async with _opened(arguments.store) as store:
         run = await _find(store, arguments.run)
-        lines = [l0.to_json(record) for record in await store.get_events(run)]
+        lines = await get_lines(store, run)
     if arguments.out is None:
-        print("\n".join(lines))
+        for line in lines:
+            print(line.decode(errors="replace"))
     else:
-        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        arguments.out.write_bytes(b"".join(line + b"\n" for line in lines))
         print(f"{len(lines)} records are in {arguments.out}", file=sys.stderr)
     return 0
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l0.compose import Compare, CompareOptions, Difference
+from l0.compose import Compare, CompareOptions, Difference, _compare_parts
 from l0.compose._consensus_values import canonical
 
 
@@ -161,6 +161,40 @@ def test_as_multisets_every_item_is_compared_with_every_other_in_effect(one, oth
     options = CompareOptions(
         case_sensitive=case, ignore_array_order=True, ignore_extra_fields=extra
     )
+    compared_one_by_one(one, other, options)
+
+
+BIG = 2**60
+ODD = (BIG, BIG + 1, BIG + 300, 2.0**60, 2.0**60 + 256, 10**400, -(10**400))
+NUMBERS = st.lists(
+    st.sampled_from((1, 1.0005, 1.001, 1.0015, 1.002, 3, 3.0, -1, 0.5, *ODD))
+    | st.sampled_from((math.inf, -math.inf, math.nan))
+    | st.integers(-3, 3)
+    | st.floats(-2, 2),
+    max_size=12,
+)
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from([0, 0.0005, 0.001, 1, 200.0, 1e300, math.inf]))
+@settings(max_examples=300, deadline=None)
+def test_numbers_are_matched_as_if_each_was_compared_with_every_other(one, other, tolerance):
+    options = CompareOptions(ignore_array_order=True, tolerance=tolerance)
+    compared_one_by_one(one, other, options)
+
+
+def test_a_long_list_of_numbers_is_not_compared_one_by_one(monkeypatch):
+    """Some twenty looks a number, not two thousand."""
+    looks, own = [], _compare_parts.near
+    monkeypatch.setattr(_compare_parts, "near", lambda *told: looks.append(1) or own(*told))
+    one = [float(n) for n in range(2000)]
+    options = CompareOptions(ignore_array_order=True)
+    assert Compare.arrays(one, [n + 0.0005 for n in reversed(one)], options) == []
+    assert len(Compare.arrays(one, [n + 0.5 for n in reversed(one)], options)) == 4000
+    assert 0 < len(looks) < 2 * 2000 * 30
+
+
+def compared_one_by_one(one, other, options):
+    """Assert that `arrays` finds what comparing every item with every other finds."""
     free, unmet = list(range(len(other))), []
     for index, item in enumerate(one):
         same = [

@@ -380,3 +380,12 @@ async def test_an_output_too_deep_to_be_compared_loses_no_other():
     result = await consensus(tasks, schema={"type": "array"})
     assert (result.consensus, result.analysis.failed) == ([1], 1)
     assert "nested deeper than 200 levels" in str(result.outputs[1].error)
+
+
+async def test_meta_that_contains_itself_is_refused_before_anything_is_asked():
+    around = {}
+    around["me"] = around
+    model = ScriptedModel(["a"])
+    with pytest.raises(ValueError, match="meta contains itself"):
+        await consensus([lambda: l0.run(model)] * 2, meta=around)
+    assert model.calls == 0

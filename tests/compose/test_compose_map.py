@@ -10,7 +10,7 @@ import pytest
 import l0
 from l0.compose import Concurrency, Limits
 from l0.compose import map as map_rows
-from l0.events import Usage
+from l0.events import InMemoryEventStore, Usage, set_default_store, verify
 from l0.stream import Retry, current_attempt
 from l0.testing import VirtualClock, end, http_error
 
@@ -589,7 +589,7 @@ async def test_the_runs_of_the_rows_say_which_map_they_belong_to():
     store = l0.events.InMemoryEventStore()
     mapped = run(["a"], "{}", Model(), event_store=store)
     await mapped
-    (stream,) = await store.list_streams()
+    (stream,) = [s for s in await store.list_streams() if s.stream_id != mapped.stream_id]
     first = (await store.get_events(stream.stream_id))[0]
     assert (first.type, first.payload.parent_id) == ("SESSION_START", mapped.stream_id)
     assert first.meta == {"row": 0}
@@ -640,3 +640,84 @@ async def test_waiting_for_a_turn_is_no_timeout():
     assert result.texts == ["a", "b"]
     assert [row.attempts for row in result] == [2, 2]
     assert clock.now >= 60
+
+
+# --- the log ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["event_store", "default", "neither", "opted out"])
+async def test_its_events_are_kept_where_those_of_its_rows_are(by):
+    """Under its own id, which the runs of its rows name as that of their parent."""
+    store, told = InMemoryEventStore(), []
+    set_default_store(store if by in ("default", "opted out") else None)
+    options = {"event_store": {"event_store": store, "opted out": False}.get(by)}
+    try:
+        made = run(["a", "b"], "{text}", Model(), on_event=told.append, **options)
+        await made
+    finally:
+        set_default_store(None)
+    kept = [record.type for record in await store.get_events(made.stream_id)]
+    if by in ("neither", "opted out"):
+        assert await store.list_streams() == []
+        return
+    assert kept == [event.type for event in told]
+    assert (kept[0], kept[-1]) == ("MAP_START", "MAP_END")
+    assert (await verify(store, made.stream_id)).ok
+    rows = [found.stream_id for found in await store.list_streams()]
+    rows.remove(made.stream_id)
+    starts = [(await store.get_events(row))[0] for row in rows]
+    assert [start.data["parent_id"] for start in starts] == [made.stream_id] * 2
+
+
+async def test_a_map_that_is_left_is_kept_to_its_end():
+    store = InMemoryEventStore()
+    made = run([str(n) for n in range(9)], "{text}", Model(), event_store=store, redact=False)
+    async for _ in made:
+        made.abort("seen enough")
+    last = await store.get_last_event(made.stream_id)
+    assert (last.type, last.data["outcome"]) == ("MAP_END", "aborted")
+
+
+async def test_a_log_that_breaks_fails_no_map():
+    """It is told, and every row is made."""
+
+    class Broken(InMemoryEventStore):
+        def __init__(self):
+            super().__init__()
+            self._sink = None  # as a store of one's own: records are appended
+
+        async def append(self, records):
+            raise OSError("no space")
+
+    told = []
+    result = await run(["a"], "{text}", Model(), event_store=Broken(), on_event=told.append)
+    assert result.texts == ["a!"]
+    assert "STORE_ERROR" in [event.type for event in told]
+
+
+# --- who answered -------------------------------------------------------------------------------
+
+
+async def test_the_frame_says_which_model_answered_a_row(tmp_path):
+    """A fallback, where the first one refused; also when the answer is taken from the store."""
+
+    def named(name, text):
+        def model(_):
+            if name == "first" and text == "b":
+                raise http_error(400)
+            delta = {"delta": {"content": text}, "finish_reason": "stop"}
+            return [{"model": name, "object": "chat.completion.chunk", "choices": [delta]}]
+
+        return model
+
+    def first(prompt):
+        return named("first", prompt)(prompt)
+
+    def second(prompt):
+        return named("second", prompt)(prompt)
+
+    for _ in range(2):
+        result = await run(
+            ["a", "b"], "{text}", first, fallbacks=[second], store=tmp_path / "m.db", name="both"
+        )
+        assert list(result.frame["model"]) == ["first", "second"]

@@ -21,6 +21,7 @@ from l0.events import (
     EventRecorder,
     InMemoryEventStore,
     JsonlEventStore,
+    Log,
     SQLiteEventStore,
     TTLEventStore,
     get_default_store,
@@ -109,6 +110,24 @@ STORES = {
 @pytest.mark.parametrize("name", STORES)
 async def test_a_store_keeps_the_contract(name, numbered):
     await check_store(lambda: STORES[name](numbered))
+
+
+@pytest.mark.parametrize("limit", [-1, -7, 1.5, True, "2"], ids=repr)
+@pytest.mark.parametrize("name", [*STORES, "file"])
+async def test_a_limit_that_is_no_count_is_refused_by_every_store(name, limit, numbered):
+    """One error everywhere; 0 is none, and more than there are is all."""
+    if name == "file":
+        log, path = Log(), numbered(".jsonl")
+        log.save(path)
+        store = open_store(path, read_only=True)
+    else:
+        store = STORES[name](numbered)
+        await store.append(records_of_run("a"))
+    with pytest.raises(ValueError, match=r"limit counts streams: a whole number, 0 or more"):
+        await store.list_streams(limit)
+    assert await store.list_streams(0) == []
+    assert len(await store.list_streams(5)) == (name != "file")
+    await store.close()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from notebook_runs import TROUBLE, told
 from pandas.testing import assert_frame_equal  # noqa: TID253  frames are what is tested
 
 from l0 import CheckIntervals
+from l0.errors import StoreError
 from l0.events import SQLiteEventStore, Usage, catalog
 from l0.guardrails import custom_pattern_rule
 from l0.notebook import _columnar, _columnar_frames, frames
+from l0.notebook._columnar_runs import read_runs
 from l0.testing import VirtualClock, end, fail, stall, tool
 
 pytest.importorskip("pyarrow", reason="columns are read by pyarrow")
@@ -139,6 +141,89 @@ async def test_the_other_frames_are_the_same_too(store, monkeypatch, name, argum
     quick, slow = both(monkeypatch, store, name, **arguments)
     assert_frame_equal(quick, slow, check_exact=True)
     assert len(quick) > 0 or arguments == {"model": "nobody"}
+
+
+def runs_both(monkeypatch, source, **arguments):
+    """The frame of runs from their last events, and row by row."""
+    assert read_runs(source, None, lambda _: True) is not None
+    quick = frames.runs(source, **arguments)
+    monkeypatch.setattr("l0.notebook._frames.read_runs", lambda *_: None)
+    return quick, frames.runs(source, **arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"model": "model-1"},
+        {"outcome": ["failed", "unfinished"]},
+        {"since": "2023-11-15T00:00:00+00:00"},
+        {"model": "nobody"},
+    ],
+    ids=str,
+)
+async def test_runs_are_the_same_from_their_last_events(store, monkeypatch, arguments):
+    await store.flush()
+    ids = [found.stream_id for found in await store.list_streams()]
+    with sqlite3.connect(store.path) as connection:  # one died, and one is no run
+        connection.execute(
+            "DELETE FROM records WHERE stream_id=? AND type LIKE 'SESSION_%' AND seq > 0", ids[:1]
+        )
+        connection.execute("UPDATE streams SET outcome=NULL WHERE stream_id=?", ids[:1])
+        connection.execute(
+            "INSERT INTO records VALUES ('group',0,1.7e12,'PARALLEL_START','{}','{}','','')"
+        )
+        connection.execute("INSERT INTO streams VALUES ('group',1,0,0,0,NULL)")
+    quick, slow = runs_both(monkeypatch, store, **arguments)
+    assert_frame_equal(quick, slow, check_exact=True)
+    assert len(quick) > 0 or arguments == {"model": "nobody"}
+
+
+async def test_runs_of_events_in_any_order_are_the_same(tmp_path, monkeypatch):
+    made = SQLiteEventStore(tmp_path / "any.db")
+    random = Random(6)
+    whole = {
+        **dict.fromkeys(("token_count", "content_length", "attempts", "model_retries"), 1),
+        **dict.fromkeys(("network_retries", "fallback_index", "violations"), 2),
+        **dict.fromkeys(("drift_detected", "resumed"), False),
+    }
+    told = [{}, {"finish_reason": "stop", "duration_ms": 3, "error": "e", "lost_tokens": 4}]
+    told += [{"usage": None}, {"usage": {"input_tokens": 3, "output_tokens": 1}}]
+    runs = []
+    for _ in range(300):
+        events = anything(random)[random.randrange(2) :]
+        for _ in range(random.randrange(3)):
+            summary = ("SESSION_SUMMARY", whole | random.choice(told))
+            events.insert(random.randrange(len(events) + 1), summary)
+        runs.append(events)
+    write(made.path, [events for events in runs if events])
+    quick, slow = runs_both(monkeypatch, made)
+    assert_frame_equal(quick, slow, check_exact=True)
+    assert len(quick) > 200
+    assert quick["finish_reason"].notna().any()
+    assert quick["model"].notna().any()
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["data = '[]' WHERE type = 'SESSION_SUMMARY'", "meta = '7' WHERE seq = 0", "ts = 'soon'"],
+)
+async def test_runs_that_no_run_has_written_are_left_to_the_rows(store, change):
+    await store.flush()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute(f"UPDATE records SET {change}")
+    assert read_runs(store, None, lambda _: True) is None
+    with pytest.raises(StoreError):
+        frames.runs(store)
+
+
+async def test_an_index_that_is_wrong_changes_no_frame(store, monkeypatch):
+    await store.flush()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("UPDATE streams SET event_count = event_count + 1")
+    quick, slow = both(monkeypatch, store)
+    assert_frame_equal(quick, slow, check_exact=True)
 
 
 @pytest.mark.parametrize("name", ["attempts", "tokens", "violations"])

@@ -17,6 +17,7 @@ from l0.errors import (
     AllStreamsExhaustedError,
     FatalGuardrailError,
     SchemaValidationError,
+    StreamAbortedError,
 )
 from l0.schema import (
     MINIMAL_STRUCTURED,
@@ -375,6 +376,45 @@ async def test_the_stream_may_be_given_in_every_way_that_run_takes(given, clock)
     else:
         done = await structured(Person, l0.run(model, clock=clock), attempts=2)
     assert done.data.age == 36
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{}, {"on_event": lambda event: None, "meta": {"a": 1}}],
+    ids=["nothing", "a handler"],
+)
+async def test_who_listens_to_the_stream_goes_on_listening(beside):
+    """Handlers and callbacks, each once, whatever is given beside the stream."""
+    heard = {"on_event": [], "subscribed": [], "named": [], "on_token": []}
+    stream = l0.run(
+        lambda: [GOOD],
+        on_event=heard["on_event"].append,
+        on_token=heard["on_token"].append,
+        retry=l0.Retry(attempts=0),
+    )
+    stream.subscribe(heard["subscribed"].append)
+    stream.subscribe(heard["named"].append, ["TOKENS"])
+    stop = stream.subscribe(heard["subscribed"].append)
+    stop()
+    phases = []
+    stream.machine.subscribe(phases.append)
+    done = await structured(Person, stream, **beside)
+    assert done.stream_id == stream.stream_id
+    types = [event.type for event in heard["subscribed"]]
+    assert types.count("SESSION_START") == types.count("COMPLETE") == 1
+    assert [event.type for event in heard["on_event"]] == ([] if beside else types)
+    assert [event.type for event in heard["named"]] == ["TOKENS"]
+    assert heard["on_token"] == [GOOD]
+    assert phases
+
+
+async def test_a_stream_that_was_aborted_before_stays_so():
+    model = ScriptedModel([GOOD])
+    stream = l0.run(model)
+    stream.abort("changed my mind")
+    with pytest.raises(StreamAbortedError, match="changed my mind"):
+        await structured(Person, stream)
+    assert model.calls == 0
 
 
 async def test_a_stream_in_use_is_refused():

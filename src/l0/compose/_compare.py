@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-from l0.compose._compare_parts import check_tolerance, cosine, get_type, normal, same, trait
+from l0.compose._compare_parts import (
+    Numbers,
+    check_tolerance,
+    cosine,
+    get_type,
+    near,
+    normal,
+    same,
+    trait,
+)
 from l0.compose._consensus_values import canonical, plain
 from l0.compose._similarity import likeness
 
@@ -149,12 +158,7 @@ class Compare:
             (True, False)
         """
         check_tolerance(tolerance)
-        if a == b or (a != a and b != b):  # noqa: PLR0124  NaN is NaN
-            return True
-        try:
-            return abs(a - b) <= tolerance
-        except OverflowError:  # an integer beyond the floats beside a float
-            return False
+        return near(a, b, tolerance)
 
     @staticmethod
     def deep_equal(a: Any, b: Any) -> bool:
@@ -354,20 +358,32 @@ def _multisets(
         else:
             unmet.append(index)
     free: dict[Any, list[int]] = {}
-    for index in range(len(actual)):
-        if index not in taken:
-            free.setdefault(_trait(actual[index], options), []).append(index)
-    found = []
-    for index in unmet:
-        others = free.get(_trait(expected[index], options), [])
-        for place, other in enumerate(others):
-            if not _values("", expected[index], actual[other], options):
-                del others[place]
-                break
+    placed = []
+    for index, item in enumerate(actual):
+        if index in taken:
+            continue
+        if get_type(item) == "number":
+            placed.append((index, item))
         else:
-            found.append(_missing(f"{path}[{index}]", expected[index]))
-    rest = sorted(index for others in free.values() for index in others)
-    return found + [_extra(f"{path}[{index}]", actual[index]) for index in rest]
+            free.setdefault(_trait(item, options), []).append(index)
+    numbers, found = Numbers(placed, options.tolerance), []
+    for index in unmet:
+        item = expected[index]
+        if get_type(item) == "number":
+            place = numbers.take(item)
+        else:
+            others = free.get(_trait(item, options), [])
+            alike = (other for other in others if not _values("", item, actual[other], options))
+            place = next(alike, None)
+            if place is not None:
+                others.remove(place)
+        if place is None:
+            found.append(_missing(f"{path}[{index}]", item))
+        else:
+            taken.add(place)
+    return found + [
+        _extra(f"{path}[{index}]", item) for index, item in enumerate(actual) if index not in taken
+    ]
 
 
 def _trait(value: Any, options: CompareOptions) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 
@@ -50,6 +52,78 @@ def trait(value: Any, case_sensitive: bool, normalize_whitespace: bool) -> Any:
         items = Counter(trait(item, case_sensitive, normalize_whitespace) for item in value)
         return ("array", frozenset(items.items()))
     return get_type(value)
+
+
+def near(a: float, b: float, tolerance: float) -> bool:
+    """Whether two numbers differ by at most the tolerance; NaN equals NaN."""
+    if a == b or (a != a and b != b):  # noqa: PLR0124  NaN is NaN
+        return True
+    try:
+        return abs(a - b) <= tolerance
+    except OverflowError:  # an integer beyond the floats beside a float
+        return False
+
+
+class Numbers:
+    """Numbers at places; which is the first of them that is near another one is found by halving.
+
+    NaN is left out: it is near itself only.
+    """
+
+    def __init__(self, placed: Iterable[tuple[int, float]], tolerance: float) -> None:
+        known = [(value, place) for place, value in placed if value == value]  # noqa: PLR0124  NaN
+        # Apart: a difference of integers is exact, one from a float is rounded.
+        self._kinds = [
+            _Ordered([each for each in known if isinstance(each[0], kind)], tolerance)
+            for kind in (int, float)
+        ]
+
+    def take(self, value: float) -> int | None:
+        """The first place whose number is near, which is free no more; None if there is none."""
+        found = [kind.first(value) for kind in self._kinds]
+        place = min(found)
+        if place == math.inf:
+            return None
+        self._kinds[found.index(place)].remove(int(place))
+        return int(place)
+
+
+class _Ordered:
+    """Numbers in order of size, and above them a tree: the first place below each of its nodes."""
+
+    def __init__(self, known: list[tuple[float, int]], tolerance: float) -> None:
+        known.sort()
+        self._tolerance, self._count = tolerance, len(known)
+        self._values = [value for value, _ in known]
+        self._leaf = {place: self._count + at for at, (_, place) in enumerate(known)}
+        self._first: list[float] = [math.inf] * self._count + [place for _, place in known]
+        for at in range(self._count - 1, 0, -1):
+            self._first[at] = min(self._first[2 * at : 2 * at + 2])
+
+    def first(self, value: float) -> float:
+        """The first place whose number is near; infinity without one."""
+        most = self._tolerance
+        # Those that are near stand together, around the number itself.
+        left = bisect_left(self._values, True, key=lambda v: v >= value or near(value, v, most))
+        right = bisect_left(
+            self._values, True, left, key=lambda v: v > value and not near(value, v, most)
+        )
+        left, right, found = left + self._count, right + self._count, math.inf
+        while left < right:
+            if left % 2:
+                found, left = min(found, self._first[left]), left + 1
+            if right % 2:
+                right -= 1
+                found = min(found, self._first[right])
+            left, right = left // 2, right // 2
+        return found
+
+    def remove(self, place: int) -> None:
+        at = self._leaf[place]
+        self._first[at] = math.inf
+        while at > 1:
+            at //= 2
+            self._first[at] = min(self._first[2 * at : 2 * at + 2])
 
 
 def cosine(a: Counter[str], b: Counter[str]) -> float:

@@ -23,8 +23,10 @@ from l0.compose._consensus_resolve import decide
 from l0.compose._consensus_result import ConsensusOutput, ConsensusResult, NoConsensusError
 from l0.compose._consensus_schema import reader, unwrapped
 from l0.compose._consensus_values import canonical, check_depth, plain
+from l0.compose._recording import Recording
 from l0.compose._task import Child, Children, Task, check_tasks
-from l0.events import Clock, EventBus, EventRecorder, Handler, get_default_store
+from l0.events import Clock, EventBus, Handler
+from l0.events._serialize import check_meta
 
 
 async def consensus(
@@ -70,7 +72,7 @@ async def consensus(
     Raises:
         NoConsensusError: a `ValueError`: "No unanimous consensus", "No majority consensus", or
             every task failed.
-        TypeError: a task can't be started.
+        TypeError: a task can't be started, or `meta` is no mapping.
         ValueError: fewer than 2 tasks, or an argument that makes no sense.
 
     Example:
@@ -96,6 +98,7 @@ async def consensus(
     read = reader(schema)
     if timeout is not None and not _seconds(timeout):
         raise ValueError(f"timeout is a number of seconds above 0, or None; not {timeout!r}")
+    check_meta(meta)
     call = _Call(EventBus(on_event, meta, clock=clock), settings, weighed, read, timeout)
     return await call.recorded(listed, event_store)
 
@@ -142,17 +145,11 @@ class _Call:
 
     async def recorded(self, tasks: Sequence[Task], event_store: Any) -> ConsensusResult:
         """Run it, with its events in the store."""
-        store = get_default_store() if event_store is None else event_store
-        recorder = None
-        if store is not None and store is not False:
-            recorder = EventRecorder(store)
-            recorder.attach(self.bus)
+        recording = Recording(self.bus, event_store)
         try:
             return await self.run(tasks)
         finally:
-            await self.bus.drain()
-            if recorder is not None:
-                await recorder.close(timeout=2.0)
+            await recording.close()
 
     async def run(self, tasks: Sequence[Task]) -> ConsensusResult:
         """CONSENSUS_START … CONSENSUS_END, in every ending."""

@@ -73,7 +73,8 @@ def map(
         parse_config: a `StructuredConfig` for it.
         max_rows: take only so many rows, as for a trial.
         on_progress: called with a `MapProgress`, at most ten times a second, and at the end.
-        on_event: called with the MAP_* events.
+        on_event: called with the MAP_* events, which are also kept where those of the rows' runs
+            are: in the `event_store`, or the default store.
         executor: where rows are made; here by default.
         **run_options: everything `run` takes, for each row.
 
@@ -249,6 +250,8 @@ def _prepare(items: Any, prompt: Any, model: Any, told: _Told, options: Options)
         work=RowWork((model, *told.fallbacks), options, parser),
         executor=told.executor or LocalExecutor(),
         store=told.store,
+        event_store=options.event_store,
+        redact=options.redact,
         facts=_facts(told.limits, budget, policy),
         on_progress=told.on_progress,
     )

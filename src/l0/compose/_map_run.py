@@ -15,6 +15,7 @@ from l0.compose._map_key import row_key
 from l0.compose._map_result import Ledger, MapResult, MapRow, row_of
 from l0.compose._map_table import Kept
 from l0.compose._map_tell import Plan, Teller
+from l0.compose._recording import Recording
 from l0.compose._results import Results, open_results
 from l0.errors._secrets import redact_text
 from l0.events import EventBus
@@ -32,6 +33,7 @@ class Drive:
         self.ledger = Ledger()
         self.results: Results | None = None
         self.result: MapResult | None = None
+        self._recording: Recording | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.began = 0.0
         self.gone = False
@@ -60,6 +62,8 @@ class Drive:
             await self._begin()
             while (row := await self._next()) is not None:
                 self.teller.row(row)
+                if self._recording is not None:
+                    await self._recording.room()
                 yield row
             outcome = "completed" if self.stopped is None else "stopped"
             if self.stopped is not None and self.stopped[0] == "abort":
@@ -77,6 +81,7 @@ class Drive:
         self.loop = asyncio.get_running_loop()
         self.began, plan = self._clock.monotonic(), self._plan
         self.results = open_results(plan.store, self._bus.stream_id)
+        self._recording = Recording(self._bus, plan.event_store, plan.redact)
         self.teller.start(self.began, self.results.path)
         self._feeder = asyncio.create_task(self._feed())
 
@@ -295,7 +300,8 @@ class Drive:
         if self.results is not None:
             await self.results.close()
             self._conclude(outcome)
-        await self._bus.drain()
+        recording = self._recording
+        await (self._bus.drain() if recording is None else recording.close())
 
     def _conclude(self, outcome: str) -> None:
         assert self.results is not None

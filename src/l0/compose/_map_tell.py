@@ -39,6 +39,8 @@ class Plan:
     work: Work
     executor: Executor
     store: Any
+    event_store: Any
+    redact: Any
     facts: dict[str, Any]
     on_progress: Callable[[MapProgress], Any] | None
 

@@ -10,7 +10,7 @@ from typing import Any
 from l0.errors import CompositeStoreError, StoreError
 from l0.events._record import Record
 from l0.events._sources import get_stream_metadata
-from l0.events._store import EventStore, StreamMetadata, check_id, is_store
+from l0.events._store import EventStore, StreamMetadata, check_id, check_limit, is_store
 
 log = logging.getLogger("l0")
 
@@ -184,4 +184,4 @@ class CompositeEventStore:
 
     async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
         """What streams there are, the newest first."""
-        return await self.primary.list_streams(limit)
+        return await self.primary.list_streams(check_limit(limit))

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, cast
 from l0.errors import StoreError
 from l0.events._appends import Appends
 from l0.events._compact import expendable
-from l0.events._jsonl_file import read_lines, read_rows
+from l0.events._jsonl_file import JsonlFile, read_lines, read_rows
 from l0.events._jsonl_files import JsonlFiles
 from l0.events._record import Record, records_of
 from l0.events._store import (
@@ -212,12 +212,14 @@ class JsonlEventStore:
                     yield record
 
 
-def _reader(url: str) -> JsonlEventStore:
-    """The store of a directory that is there: reading makes none."""
-    directory = Path(path_of(url))
-    if not directory.is_dir():
-        raise StoreError(f"there is no directory {directory}; check the path")
-    return JsonlEventStore(directory)
+def _reader(url: str) -> JsonlEventStore | JsonlFile:
+    """The store of a directory or file that is there: reading makes none."""
+    path = Path(path_of(url))
+    if path.is_file():
+        return JsonlFile(path)
+    if not path.is_dir():
+        raise StoreError(f"there is no directory or file {path}; check the path")
+    return JsonlEventStore(path)
 
 
 register_store("jsonl", lambda url: JsonlEventStore(path_of(url)), reader=_reader)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from l0.errors import StoreError
-from l0.events._record import Record, Row, records_of, row_of_line
+from l0.events._record import Record, Row, Tally, records_of, row_of_line
+from l0.events._store import StreamMetadata, metadata_of, newest_first
 
 _STREAM = re.compile(rb'"stream_id":"([^"]*)"')
 _BLOCK = 1 << 16
@@ -69,10 +71,73 @@ def _newline_before(file: BinaryIO, at: int) -> int:
 
 
 class JsonlFile:
-    """One file, which may hold several streams, for whoever reads a path."""
+    """One file, which may hold several streams, as a store for reading only.
+
+    Raises:
+        StoreError: where a line that is needed is no record.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def __repr__(self) -> str:
+        return f"JsonlFile({str(self._path)!r})"
+
+    # --- a store ----------------------------------------------------------------------------------
+
+    async def get_events(
+        self, stream_id: str, after_seq: int = -1, to_seq: int | None = None
+    ) -> list[Record]:
+        """The records of a stream with `after_seq < seq <= to_seq`; none if it is not there."""
+        found = await asyncio.to_thread(self.records, stream_id)
+        last = float("inf") if to_seq is None else to_seq
+        return [record for record in found if after_seq < record.seq <= last]
+
+    async def get_last_event(self, stream_id: str) -> Record | None:
+        """The last record of a stream."""
+        events = await self.get_events(stream_id)
+        return events[-1] if events else None
+
+    async def exists(self, stream_id: str) -> bool:
+        """Whether there are records of the stream."""
+        return stream_id in await asyncio.to_thread(self.stream_ids)
+
+    async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
+        """What streams there are, the newest first; reads the file."""
+        return newest_first(map(metadata_of, await asyncio.to_thread(self._tallies)), limit)
+
+    def _tallies(self) -> list[Tally]:
+        found: dict[str, Tally] = {}
+        for row in read_rows(self._path):
+            found.setdefault(row.stream_id, Tally(row.stream_id)).add(row)
+        return list(found.values())
+
+    async def append(self, records: Sequence[Record]) -> NoReturn:  # noqa: ARG002
+        """Refused.
+
+        Raises:
+            StoreError: always.
+        """
+        self._refuse()
+
+    async def delete(self, stream_id: str) -> NoReturn:  # noqa: ARG002
+        """Refused.
+
+        Raises:
+            StoreError: always.
+        """
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise StoreError(f"{self._path} is a file to be read; record to a directory of such files")
+
+    async def flush(self) -> None:
+        """Nothing is waiting to be written."""
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    # --- as it stands -----------------------------------------------------------------------------
 
     def stream_ids(self) -> list[str]:
         """The streams in it, as far as its lines can be read."""
@@ -89,6 +154,18 @@ class JsonlFile:
                 meta.setdefault(row.stream_id, record.meta)
                 records.append(record)
         return records
+
+    def iter_records(
+        self, stream_id: str | None = None, types: Iterable[str] | None = None
+    ) -> Iterator[Record]:
+        """Its records, stream by stream: in a file one may be among the other."""
+        wanted = None if types is None else set(map(str, types))
+        streams: dict[str, list[Record]] = {}
+        for record in self.records(stream_id):
+            if wanted is None or record.type in wanted:
+                streams.setdefault(record.stream_id, []).append(record)
+        for records in streams.values():
+            yield from records
 
     async def stored_rows(self, stream_id: str) -> list[bytes]:
         """The lines of a stream as they stand, with those that say of none whose they are."""

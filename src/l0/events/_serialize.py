@@ -62,6 +62,31 @@ def to_json(value: Any) -> str:
     return _encode(Plain(faithful=True).of(value)).decode()
 
 
+def check_meta(meta: Any) -> None:
+    """Raise unless this can be the caller's facts about a run: a mapping that can be copied.
+
+    Raises:
+        TypeError: it is no mapping.
+        ValueError: it contains itself, or nests too deep.
+    """
+    if meta is None:
+        return
+    if not isinstance(meta, Mapping):
+        raise TypeError(f"meta is a mapping, such as {{'request_id': 'r-1'}}; not {meta!r}")
+    _check_nesting(meta, _DEEPEST)
+
+
+def _check_nesting(value: Any, levels: int) -> None:
+    if isinstance(value, Mapping | list | tuple):
+        if levels == 0:
+            raise ValueError(
+                f"meta contains itself, or nests deeper than {_DEEPEST} levels; give plain facts, "
+                "such as {'request_id': 'r-1'}"
+            )
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _check_nesting(item, levels - 1)
+
+
 def from_json(cls: type[T], text: str | bytes) -> T:
     """The object that `to_json` wrote; fields that were left out have their defaults.
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from l0.errors import StoreError
-from l0.events._record import UNREADABLE, Record, Row, row_of
+from l0.events._record import UNREADABLE, Record, Row, line_of, row_of
 from l0.events._store import (
+    EventStore,
     StreamMetadata,
     check_id,
     is_store,
@@ -52,6 +53,12 @@ async def get_rows(source: Any, stream_id: str) -> list[Row | bytes]:
     return rows_of(await get_records(source, stream_id))
 
 
+async def get_lines(source: Any, stream_id: str) -> list[bytes]:
+    """The records of a stream as lines of JSONL, as they are stored: `verify` says the same."""
+    rows = await get_rows(source, stream_id)
+    return [row if isinstance(row, bytes) else line_of(row) for row in rows]
+
+
 def rows_of(records: Iterable[Record]) -> list[Row | bytes]:
     """Rows of records, in their order; what can't be one becomes a line that is none."""
     rows: list[Row | bytes] = []
@@ -78,10 +85,10 @@ async def pick_stream(source: Any, stream_id: str | None) -> str:
     """
     if stream_id is not None:
         return check_id(stream_id)
-    if is_store(source):
+    if hasattr(source, "stream_ids"):
+        ids: list[str] = list(source.stream_ids())
+    elif is_store(source):
         ids = [m.stream_id for m in await source.list_streams(2)]
-    elif hasattr(source, "stream_ids"):
-        ids = list(source.stream_ids())
     else:
         ids = list(dict.fromkeys(r.stream_id for r in _records(source)))
     if len(ids) == 1:
@@ -117,11 +124,10 @@ async def reading(source: Any) -> AsyncIterator[Any]:
     try:
         yield store
     finally:
-        if is_store(store):
-            await store.close()
+        await store.close()
 
 
-def _opened(text: str) -> Any:
+def _opened(text: str) -> EventStore:
     scheme = scheme_of(text)
     if scheme and scheme.lower() not in _OF_FILES:
         return open_store(text, read_only=True)
@@ -132,8 +138,4 @@ def _opened(text: str) -> Any:
         raise StoreError(f"can't read {str(path)[:200]!r} ({error}); check the path") from error
     if not there:
         raise StoreError(f"there is no {path}; check the path")
-    if path.suffix.lower() == ".jsonl" and path.is_file():
-        from l0.events._jsonl_file import JsonlFile  # it reads through this module's neighbours
-
-        return JsonlFile(path)
     return open_store(text, read_only=True)

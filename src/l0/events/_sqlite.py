@@ -22,7 +22,7 @@ from l0.events._record import (
 )
 from l0.events._sqlite_file import open_readonly, trouble
 from l0.events._sqlite_shared import acquire, release, select_streams
-from l0.events._store import StreamMetadata, check_id
+from l0.events._store import StreamMetadata, check_id, check_limit
 from l0.events._writer import PATIENCE
 
 T = TypeVar("T")
@@ -197,7 +197,7 @@ class SQLiteEventStore:
 
     async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
         """What streams there are, the newest first."""
-        most = -1 if limit is None else limit
+        most = -1 if check_limit(limit) is None else limit
         return await self._read(
             lambda c: select_streams(c, "ORDER BY start_ts DESC, stream_id DESC LIMIT ?", (most,))
         )

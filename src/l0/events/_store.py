@@ -65,7 +65,11 @@ class EventStore(Protocol):
         """Forget a stream; whether it was there."""
 
     async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
-        """What streams there are, the newest first."""
+        """What streams there are, the newest first.
+
+        Raises:
+            ValueError: `limit` is neither None nor a whole number, 0 or more.
+        """
 
     async def flush(self) -> None:
         """Wait until everything appended so far is as safe as the store makes it."""
@@ -89,7 +93,7 @@ def open_store(url: str | PathLike[str], *, read_only: bool = False) -> EventSto
     path alone will do if it ends in .db, .sqlite or .sqlite3, or is a directory (of JSONL files).
 
     With `read_only=True` nothing is made or changed: the file has to be there, and writing to the
-    store is refused where its kind can tell (SQLite).
+    store is refused where its kind can tell (SQLite). A single .jsonl file is read so, too.
 
     Raises:
         StoreError: the store can't be opened; the message says what to do.
@@ -153,7 +157,8 @@ def _scheme_of_path(text: str) -> str:
     path = Path(text)
     if path.suffix.lower() in {".db", ".sqlite", ".sqlite3"}:
         return "sqlite"
-    return "jsonl" if path.is_dir() else text
+    is_file = path.suffix.lower() == ".jsonl" and path.is_file()
+    return "jsonl" if is_file or path.is_dir() else text
 
 
 # --- the default store ----------------------------------------------------------------------
@@ -261,7 +266,18 @@ def newest_first(
     streams: Iterable[StreamMetadata], limit: int | None = None
 ) -> list[StreamMetadata]:
     """Streams as stores list them."""
-    return sorted(streams, key=_by_start, reverse=True)[:limit]
+    return sorted(streams, key=_by_start, reverse=True)[: check_limit(limit)]
+
+
+def check_limit(limit: int | None) -> int | None:
+    """The limit of a list, if it is one.
+
+    Raises:
+        ValueError: it is neither None nor a whole number, 0 or more.
+    """
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+        raise ValueError(f"limit counts streams: a whole number, 0 or more, or None; not {limit!r}")
+    return limit
 
 
 def _by_start(stream: StreamMetadata) -> tuple[float, str]:

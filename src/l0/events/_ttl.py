@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from l0.events._clock import SYSTEM_CLOCK, Clock
 from l0.events._record import Record
 from l0.events._sources import get_stream_metadata
-from l0.events._store import EventStore, StreamMetadata, check_id, is_store
+from l0.events._store import EventStore, StreamMetadata, check_id, check_limit, is_store
 
 _EVERY = 1000
 _MOST = 10_000
@@ -114,8 +114,9 @@ class TTLEventStore:
 
     async def list_streams(self, limit: int | None = None) -> list[StreamMetadata]:
         """What streams there are, the newest first."""
+        most = check_limit(limit)
         found = [m for m in await self.store.list_streams() if not self._is_over(m.end_ts)]
-        return found[:limit]
+        return found[:most]
 
     async def flush(self) -> None:
         """Flush the store."""

@@ -27,14 +27,20 @@ _BLOCK: Final = 8 << 20
 _NEAR: Final = 1 << 18  # bytes that are looked at while the processor has them at hand
 _MOST: Final = 500  # of so many runs the ids are named; of more the rows between them are read
 
-# The table is kept in order of stream and seq, and grouped as it is walked: nothing is sorted. All
+# The table is kept in order of stream and seq, and joined as it is walked: nothing is sorted. All
 # comes as one row, because the interpreter is asked for leave at each.
-_JOINED: Final = """
-SELECT count(*), sum(events = last + 1), CAST(group_concat(id) AS BLOB), group_concat(events),
+_WHOLE: Final = """
+SELECT count(*), CAST(group_concat(type) || ',' AS BLOB),
+       CAST(group_concat(CAST(ts * 1000 + 0.5 AS INTEGER)) AS BLOB),
+       CAST(group_concat(data, char(10)) AS BLOB)
+FROM records WHERE stream_id BETWEEN ? AND ?
+"""
+_GROUPED: Final = """
+SELECT CAST(group_concat(id) AS BLOB), group_concat(events),
        CAST(group_concat(seqs) AS BLOB), CAST(group_concat(types) || ',' AS BLOB),
-       CAST(group_concat(times) AS BLOB), CAST(group_concat(lines, char(10)) || char(10) AS BLOB)
+       CAST(group_concat(times) AS BLOB), CAST(group_concat(lines, char(10)) AS BLOB)
 FROM (
-    SELECT stream_id AS id, count(*) AS events, max(seq) AS last, {seqs} AS seqs,
+    SELECT stream_id AS id, count(*) AS events, group_concat(seq) AS seqs,
            group_concat(type) AS types,
            group_concat(CAST(ts * 1000 + 0.5 AS INTEGER)) AS times,
            group_concat(data, char(10)) AS lines
@@ -43,10 +49,14 @@ FROM (
 """
 _INDEX: Final = "SELECT stream_id, event_count FROM streams ORDER BY stream_id"
 _RUNS: Final = """
-SELECT group_concat(id), group_concat(outcome), group_concat(begun), group_concat(meta, char(10))
+SELECT group_concat(id), group_concat(outcome), group_concat(begun), group_concat(meta, char(10)),
+       group_concat(size)
 FROM (
     SELECT s.stream_id AS id, coalesce(s.outcome, 'unfinished') AS outcome,
-           CAST(r.ts * 1000 + 0.5 AS INTEGER) AS begun, coalesce(r.meta, '{}') AS meta
+           CAST(r.ts * 1000 + 0.5 AS INTEGER) AS begun, coalesce(r.meta, '{}') AS meta,
+           CASE WHEN r.seq = 0 AND s.event_count - 1 =
+                (SELECT max(seq) FROM records WHERE stream_id = s.stream_id)
+           THEN s.event_count ELSE -1 END AS size
     FROM streams s JOIN records r ON r.stream_id = s.stream_id
     AND r.seq = (SELECT min(seq) FROM records WHERE stream_id = s.stream_id)
     WHERE s.stream_id BETWEEN ? AND ?
@@ -74,6 +84,8 @@ class RunRow:
     started: float
     model: str | None
     outcome: str
+    most: int = -1
+    """How many events it has, unless some are missing; -1 where that is not known."""
 
 
 @dataclass(slots=True)
@@ -153,8 +165,9 @@ def _parts(
 
     def text(ends: tuple[str, str]) -> tuple[list[RunRow], tuple[Any, ...]]:
         room.acquire()
-        runs = [run for run in _runs(connection, ends) if passes(run)]
-        return runs, _text(connection, runs, types) if runs else (None,) * 6
+        known = _runs(connection, ends)
+        runs = [run for run in known if passes(run)]
+        return runs, _text(connection, runs, known, types) if runs else (None,) * 6
 
     def part(read: Future[tuple[list[RunRow], tuple[Any, ...]]]) -> Events:
         try:
@@ -192,19 +205,25 @@ def _ranges(sizes: Sequence[tuple[str, int]]) -> Iterator[tuple[str, str]]:
 
 
 def _runs(connection: sqlite3.Connection, ends: tuple[str, str]) -> list[RunRow]:
-    ((ids, outcomes, begun, metas),) = connection.execute(_RUNS, ends)
+    ((ids, outcomes, begun, metas, sizes),) = connection.execute(_RUNS, ends)
     if not ids:
         return []
     models = [meta.model for meta in _metas().decode_lines(metas)]
     known = ids.split(",")
     if not all(isinstance(model, str) for model in models):
-        named = dict(connection.execute(_MODELS, ends).fetchall())  # the first one is read last
+        named = first_models(connection, ends)
         models = [
             model if isinstance(model, str) else named.get(stream_id)
             for model, stream_id in zip(models, known, strict=True)
         ]
-    each = zip(known, _numbers(begun).tolist(), models, outcomes.split(","), strict=True)
-    return [RunRow(id, us / 1000, model, outcome) for id, us, model, outcome in each]
+    counts, starts = _numbers(sizes).tolist(), _numbers(begun).tolist()
+    each = zip(known, starts, models, outcomes.split(","), counts, strict=True)
+    return [RunRow(id, us / 1000, model, outcome, most) for id, us, model, outcome, most in each]
+
+
+def first_models(connection: sqlite3.Connection, ends: tuple[str, str]) -> dict[str, str]:
+    """The models that answered first in the runs from one id to another."""
+    return dict(connection.execute(_MODELS, ends).fetchall())  # the first one is read last
 
 
 @cache
@@ -213,22 +232,26 @@ def _metas() -> Any:
 
 
 def _text(
-    connection: sqlite3.Connection, runs: Sequence[RunRow], types: list[str] | None
+    connection: sqlite3.Connection,
+    runs: Sequence[RunRow],
+    known: Sequence[RunRow],
+    types: list[str] | None,
 ) -> tuple[Any, ...]:
     """The ids of runs and their counts of events; numbers, types, times and data of all events."""
-    if len(runs) <= _MOST:
-        where, values = f"stream_id IN ({_marks(runs)})", [run.stream_id for run in runs]
-    else:
+    if len(runs) == len(known) or len(runs) > _MOST:
         where, values = "stream_id BETWEEN ? AND ?", [runs[0].stream_id, runs[-1].stream_id]
+        known = known[known.index(runs[0]) : known.index(runs[-1]) + 1]
+        if types is None and all(run.most > 0 for run in known):
+            (found,) = connection.execute(_WHOLE, values)
+            if found[0] == sum(run.most for run in known):  # so none has less than its most
+                ids = ",".join(run.stream_id for run in known).encode()
+                return ids, ",".join(str(run.most) for run in known), None, *found[1:]
+    else:
+        where, values = f"stream_id IN ({_marks(runs)})", [run.stream_id for run in runs]
     if types is not None:
         where, values = f"{where} AND type IN ({_marks(types)})", [*values, *types]
-    else:
-        (found,) = connection.execute(_JOINED.format(seqs="NULL", where=where), values)
-        if found[0] == found[1]:  # nothing is missing, so the numbers need not be read
-            return tuple(found[2:])
-    query = _JOINED.format(seqs="group_concat(seq)", where=where)
-    (found,) = connection.execute(query, values)
-    return tuple(found[2:])
+    (found,) = connection.execute(_GROUPED.format(where=where), values)
+    return tuple(found)
 
 
 def _marks(values: Sequence[object]) -> str:
@@ -279,7 +302,7 @@ def _part(runs: list[RunRow], told: tuple[Any, ...], kinds: Callable[[str], Kind
 
 
 def _split(text: bytes, end: bytes) -> Any:
-    """Texts that stand behind each other, as an Arrow array; each keeps its end."""
+    """Texts that stand behind each other, as an Arrow array; each keeps its end, if it has one."""
     import numpy as np
     import pyarrow as pa
 
@@ -288,7 +311,8 @@ def _split(text: bytes, end: bytes) -> Any:
         np.flatnonzero(found[at : at + _NEAR] == end[0]) + (at + 1)
         for at in range(0, len(text), _NEAR)
     ]
-    offsets = np.concatenate([np.zeros(1, "int64"), *ends])
+    last = [len(text)] if not text.endswith(end) else []
+    offsets = np.concatenate([np.zeros(1, "int64"), *ends, np.array(last, "int64")])
     return pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     )

@@ -62,7 +62,7 @@ def attempt_rows(run: Run, values: Values) -> None:
             case "RESUME_START":
                 resumed = True
             case "STREAM_READY":
-                now["connect"] = _seconds(data["connect_ms"])
+                now["connect"] = seconds(data["connect_ms"])
             case "TOKENS" if tries:
                 count = len(data["offsets_us"])
                 now["tokens"] += count
@@ -174,8 +174,8 @@ def run_rows(run: Run, values: Values) -> None:
         "model": run.model,
         "prompt": run.prompt,
         "outcome": run.outcome,
-        "duration": _seconds(told.get("duration_ms")),
-        "time_to_first_token": _seconds(told.get("time_to_first_token_ms")),
+        "duration": seconds(told.get("duration_ms")),
+        "time_to_first_token": seconds(told.get("time_to_first_token_ms")),
         "tokens": told["token_count"],
         "lost_tokens": told.get("lost_tokens", 0),
         "chars": told["content_length"],
@@ -220,7 +220,7 @@ def _so_far(run: Run) -> dict[str, Any]:
     }
 
 
-def _seconds(ms: Any) -> float | None:
+def seconds(ms: Any) -> float | None:
     return None if ms is None else ms / 1000
 
 

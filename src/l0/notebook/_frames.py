@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from l0.events import payload_class
 from l0.events._sources import reading
@@ -21,6 +21,7 @@ from l0.notebook._columnar_frames import (
     read_tokens,
     read_violations,
 )
+from l0.notebook._columnar_runs import read_runs
 from l0.notebook._columns import Columns
 from l0.notebook._frame_rows import (
     Values,
@@ -35,6 +36,8 @@ from l0.stream import run_sync
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+T = TypeVar("T")
 
 __all__ = ["attempts", "events", "runs", "tokens", "violations"]
 
@@ -68,6 +71,9 @@ def runs(source: Any, **filters: Any) -> DataFrame:
 
 def run_values(source: Any, **filters: Any) -> Values:
     """What the frame of `runs` is made of: a list a column, `ts` in microseconds."""
+    found = _by_columns(source, filters, read_runs, filters.get("stream_id"))
+    if found is not None:
+        return found
     stored = is_store(source) or isinstance(source, str | PathLike)
 
     def rows(run: Run, values: Values) -> None:
@@ -146,20 +152,20 @@ def events(source: Any, types: str | Iterable[str] | None = None, **filters: Any
 
 
 def _by_columns(
-    source: Any, filters: dict[str, Any], read: Callable[..., DataFrame | None], *what: Any
-) -> DataFrame | None:
-    """The frame of a large store without a step a row, where that can be."""
+    source: Any, filters: dict[str, Any], read: Callable[..., T | None], *what: Any
+) -> T | None:
+    """What a frame of a large store is, without a step an event, where that can be."""
     passes = Filter(**filters).passes
     if is_store(source):
         return read(source, *what, passes)
     if not isinstance(source, str | PathLike):
         return None
 
-    async def opened() -> DataFrame | None:
+    async def opened() -> T | None:
         async with reading(fspath(source)) as store:
             return read(store, *what, passes) if is_store(store) else None
 
-    made: DataFrame | None = run_sync(opened())
+    made: T | None = run_sync(opened())
     return made
 
 

@@ -35,7 +35,8 @@ def story_of(x: Any, stream_id: str | None = None, **known: Any) -> Story:
         return story
     stream = stream_of(x)
     if stream is not None:
-        known = {"model": getattr(x, "model", None), "format": _format_of(x)} | known
+        told = {"model": getattr(x, "model", None), "format": _format_of(x)}
+        known = told | {"fallbacks": getattr(x, "fallbacks", ())} | known
         recorded = recording_of(stream)
         if recorded is not None:
             return Story.of_events(recorded, **known)

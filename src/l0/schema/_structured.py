@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, overload
@@ -13,7 +12,7 @@ from l0.schema._forms import array_schema, as_schema, object_schema
 from l0.schema._seams import removing_repeats
 from l0.schema._unified import UnifiedSchema
 from l0.schema._validation import StructuredState, Validation
-from l0.stream import Options, Retry, Stream, run
+from l0.stream import Retry, Stream, run
 
 T = TypeVar("T")
 
@@ -93,7 +92,7 @@ def structured(
         schema: a pydantic model, dataclass, TypedDict, any annotation, a JSON Schema as a dict, or
             a `UnifiedSchema`.
         stream: what `run` takes: a function that opens a stream, `Options`, or a stream that is not
-            in use yet, such as that of a wrapped client, whose options are taken.
+            in use yet, such as that of a wrapped client; who listens to it goes on listening.
         config: the next three in one value; those given beside it win.
         auto_correct: repair the text (default True). Valid JSON is never touched.
         strict_mode: reject unknown fields at every level and coerce nothing (default False).
@@ -197,7 +196,8 @@ def prepare(
     for name, value in zip(("on_validation_error", "on_auto_correct"), callbacks, strict=True):
         if value is not None and not callable(value):
             raise TypeError(f"{name} is a function to call; {value!r} is not callable")
-    options = _options(stream, config, run_options)
+    made = _stream(stream, config, run_options)
+    options = made.options
     validation = Validation(
         schema,
         config,
@@ -206,13 +206,10 @@ def prepare(
     )
     # First in the list, it is asked last: it judges the text that stands in the end. To it `[{}]`
     # is something, which as prose would be nothing but punctuation.
-    around = (validation, *options.interceptors)
-    made = run(
-        options.replace(
-            interceptors=around,
-            detect_zero_output=False,
-            continuation=removing_repeats(options.continuation),
-        )
+    made = made.replace(
+        interceptors=(validation, *options.interceptors),
+        detect_zero_output=False,
+        continuation=removing_repeats(options.continuation),
     )
     if options.continuation is not None and options.continuation.deduplicate:
         made.subscribe(validation.seams)
@@ -220,24 +217,12 @@ def prepare(
     return made, validation
 
 
-def _options(stream: Any, config: StructuredConfig, given: Mapping[str, Any]) -> Options:
-    if isinstance(stream, Stream):
-        stream = _unused(stream)
-    options = run(stream, **given).options
-    if given.get("retry") is None and options.retry == Retry():  # nobody asked for a policy
+def _stream(stream: Any, config: StructuredConfig, given: Mapping[str, Any]) -> Stream:
+    made = stream.replace(**given) if isinstance(stream, Stream) else run(stream, **given)
+    if given.get("retry") is None and made.options.retry == Retry():  # nobody asked for a policy
         most = max(_NETWORK_RETRIES, config.attempts)
-        options = options.replace(retry=Retry(attempts=config.attempts, max_retries=most))
-    return options
-
-
-def _unused(stream: Stream) -> Options:
-    """What a stream was told, which is told to another one."""
-    if stream.state.started_at is not None or stream.outcome is not None:
-        raise TypeError(
-            f"{stream!r} is in use already; give a stream that nothing has been read of, or a "
-            "function that opens one"
-        )
-    return dataclasses.replace(stream.options, stream_id=stream.stream_id)
+        made = made.replace(retry=Retry(attempts=config.attempts, max_retries=most))
+    return made
 
 
 def _listen(
