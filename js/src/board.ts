@@ -5,40 +5,32 @@ import {
   attr,
   clock,
   count,
+  div,
   frames,
   h,
   listen,
   max,
   min,
-  round,
+  role,
   say,
   seconds,
+  ticks,
 } from "./lib/dom";
+import { dress, sources } from "./lib/dress";
 import { cut, fold, newState, rebuild } from "./lib/fold";
 import { keepKeys } from "./lib/keys";
 import { type Body, markdown } from "./lib/markdown";
 import { NAMES } from "./lib/names";
+import { cutOff, ENDED, finding, join, speed, stop } from "./lib/parts";
 import { type MapFacts, progress } from "./lib/progress";
 import { type Spot, spots } from "./lib/spots";
 import { text } from "./lib/text";
-import { follow, type Meta, type Model, type Sink, type Status, tell } from "./lib/wire";
+import { follow, type Meta, type Model, type Sink, type Status } from "./lib/wire";
 
-const ENDED = /^(complete|failed|aborted|unfinished)$/;
-/** How long the kernel has to hear of a stop before it is interrupted, in ms. */
-const PATIENCE = 1500;
-/** Up to so many runs, a column is this wide at least. As `_board_static.py` has it. */
-const WIDTHS: Array<[number, string]> = [
-  [2, "24em"],
-  [3, "17em"],
-  [4, "15em"],
-  [Infinity, "19em"],
-];
-const BADGES: Record<string, string> = {
-  winner: "✓ winner",
-  agrees: "✓ agrees",
-  similar: "≈ similar",
-  differs: "≠ differs",
-};
+/** How wide a column is at least, in em, by how many there are. As `_board_static.py` has it. */
+const WIDTHS = [0, 24, 24, 17, 15];
+const MANY = 19;
+const SIGNS: Record<string, string> = { winner: "✓", agrees: "✓", similar: "≈", differs: "≠" };
 
 interface Verdict {
   says: string;
@@ -64,11 +56,10 @@ interface Props {
 
 /** One run of the board, or the board itself (`null`), as a model of its own. */
 function part(model: Model, card: number | null): Model {
-  const names: Record<string, string> =
-    card === null
-      ? { "change:rev": "change:rev", "change:status": "change:status", "change:meta": "change:meta" }
-      : { "change:rev": "change:cards" };
-  const known = new Map<unknown, (message?: any) => void>();
+  /** What the board's own model calls it; of a card only the whole of it is told. */
+  const real = (name: string) =>
+    card === null || name === "msg:custom" ? name : name === "change:rev" && "change:cards";
+  const callbacks = new Map<unknown, (message?: any) => void>();
   return {
     ...(model.widget_manager && { widget_manager: model.widget_manager }),
     get: (name) => (card === null ? model.get(name) : model.get("cards")?.[card]?.[name]),
@@ -77,13 +68,13 @@ function part(model: Model, card: number | null): Model {
         if (name !== "msg:custom") return run();
         for (const [to, told] of message.cards ?? []) if (to === card) run(told);
       };
-      known.set(run, heard);
-      const real = name === "msg:custom" ? name : names[name];
-      if (real) model.on(real, heard);
+      callbacks.set(run, heard);
+      const known = real(name);
+      if (known) model.on(known, heard);
     },
     off(name, run) {
-      const real = name === "msg:custom" ? name : names[name];
-      if (real) model.off(real, known.get(run)!);
+      const known = real(name);
+      if (known) model.off(known, callbacks.get(run)!);
     },
     send: (message: any) => model.send(card === null ? message : { ...message, card }),
   };
@@ -116,18 +107,20 @@ function column(
 
   const word = h("span", "state");
   const badge = h("span", "badge");
-  const numbers = h("div", "numbers");
-  const cuts = h("div", "cuts");
-  const answer = h("div", `answer ${format}`);
-  const scroll = h("div", "scroll", answer);
-  const failure = h("div", "error");
+  const numbers = div("numbers");
+  const cuts = div("cuts");
+  const answer = div(`answer ${format}`);
+  const scroll = div("scroll", answer);
+  const found = h("ul", "findings");
+  const failure = div("error");
   const el = h(
     "article",
     "card",
-    h("div", "name", h("i", "dot"), h("b", "", label), badge),
+    div("name", h("i", "dot"), h("b", "", label), badge),
     numbers,
     cuts,
     scroll,
+    found,
     failure,
   );
   let body: Body;
@@ -138,8 +131,8 @@ function column(
     marked = "";
   };
   attr(el, "aria-label", label);
-  attr(scroll, "role", "region");
-  attr(scroll, "aria-label", `Answer of ${label}`);
+  role(scroll, "region", `Answer of ${label}`);
+  sources.set(answer, () => state);
   scroll.tabIndex = 0;
   fresh();
 
@@ -185,9 +178,6 @@ function column(
     const live = running() && !wire.lost;
     const name = running() && wire.lost ? "lost" : status;
     const now = live ? max(state.t, clock() - offset) : state.t;
-    const bars = state.lanes.at(-1)?.bars.filter((bar) => bar.last) ?? [];
-    const streamed = bars.length && bars.at(-1)!.to - bars[0]!.from;
-    const rate = streamed && ((state.token_count - bars[0]!.first - 1) * 1000) / streamed;
     const first = state.time_to_first_token;
     el.dataset.status = name;
     say(word, NAMES[name] ?? name);
@@ -200,27 +190,14 @@ function column(
         state.token_count && count(state.token_count, "token"),
         now > 0 && seconds(now),
         wide && first !== null && `first token ${seconds(first * 1000)}`,
-        rate > 0 && `${rate < 10 ? rate.toFixed(1) : round(rate).toLocaleString("en")} tok/s`,
+        speed(state),
       ),
     );
     body.draw(running());
     if (cuts.children.length !== state.withdrawn.length)
-      cuts.replaceChildren(
-        ...state.withdrawn.map((w) =>
-          h(
-            "details",
-            "cut",
-            h(
-              "summary",
-              "",
-              `attempt ${w.attempt} · `,
-              w.tokens < w.of ? `last ${w.tokens} of ` : "withdrawn after ",
-              `${count(w.of, "token")}${w.tokens < w.of ? " withdrawn" : ""}: ${w.why}`,
-            ),
-            h("del", "text", w.text ?? "(not kept)"),
-          ),
-        ),
-      );
+      cuts.replaceChildren(...state.withdrawn.map(cutOff));
+    if (found.children.length !== state.violations.length)
+      found.replaceChildren(...state.violations.map(finding));
     say(failure, error ? `${error.type}: ${error.message}` : "");
     if (stick && live) scroll.scrollTop = 1e9;
     return live;
@@ -234,7 +211,7 @@ function column(
       const at = (verdict && [...(el.parentElement?.children ?? [])].indexOf(el)) ?? -1;
       const told = verdict?.badges[at] ?? "";
       const places = verdict?.spots[at] ?? [];
-      say(badge, BADGES[told] ?? "");
+      say(badge, told && `${SIGNS[told]} ${told}`);
       el.dataset.badge = told;
       el.toggleAttribute(
         "data-lost",
@@ -277,9 +254,9 @@ function render({ model, el, signal }: Props): () => void {
     if (change?.now_ms) offset = min(offset, clock() - change.now_ms);
     if (cards.length || !meta.labels) return;
     const { labels, format = "markdown" } = meta;
-    const width = WIDTHS.find(([most]) => labels.length <= most)![1];
+    const width = WIDTHS[labels.length] ?? MANY;
     cards = labels.map((label, i) => column(part(model, i), label, format, labels.length < 3, ask, off));
-    grid.style.gridTemplateColumns = `repeat(auto-fit, minmax(${width}, 1fr))`;
+    grid.style.gridTemplateColumns = `repeat(auto-fit, minmax(${width}em, 1fr))`;
     grid.append(...cards.map((card) => card.el));
   };
   const sink: Sink = {
@@ -311,12 +288,12 @@ function render({ model, el, signal }: Props): () => void {
   const facts = h("span", "facts");
   const metrics = h("span", "totals");
   const button = h("button");
-  const notes = h("div", "notes");
-  const grid = h("div", "grid");
+  const notes = div("notes");
+  const grid = div("grid");
   const map = progress();
-  const together = h("div", "together");
-  const failure = h("div", "error");
-  const voice = h("div", "voice");
+  const together = div("together");
+  const failure = div("error");
+  const voice = div("voice");
   const root = h(
     "section",
     "view board",
@@ -328,8 +305,7 @@ function render({ model, el, signal }: Props): () => void {
     failure,
     voice,
   );
-  button.type = "button";
-  attr(voice, "role", "status");
+  role(voice, "status");
 
   const draw = () => {
     if (off.aborted) return;
@@ -354,14 +330,15 @@ function render({ model, el, signal }: Props): () => void {
     if (notes.children.length !== (meta.notes?.length ?? 0))
       notes.replaceChildren(...(meta.notes ?? []).map((note) => h("p", "", note)));
     if (verdict?.text && !together.firstChild) {
-      const answer = h("div", `answer ${meta.format}`);
+      const answer = div(`answer ${meta.format}`);
       const body = meta.format === "markdown" ? markdown(answer) : text(answer);
       together.append(h("b", "", "Together"), answer);
       body.append(verdict.text);
       body.draw(false);
     }
     const { error } = meta;
-    say(failure, error ? [`${error.type}: ${error.message}`, error.hint].filter(Boolean).join(" ") : "");
+    if (error && !failure.firstChild)
+      failure.append(`${error.type}: ${error.message} `, h("span", "hint", ...ticks(error.hint)));
     attr(root, "aria-label", kind === "map" ? "Map" : "Board");
     if (root.dataset.status !== name) {
       root.dataset.status = name;
@@ -376,13 +353,8 @@ function render({ model, el, signal }: Props): () => void {
     const before = status;
     if (stopping || !running()) return;
     stopping = true;
-    tell(model, { type: "abort" });
+    stop(model, () => status === before && meta.interrupt !== false && !off.aborted);
     ask();
-    setTimeout(() => {
-      // A kernel that hears no message while a cell runs can still be interrupted.
-      if (status === before && meta.interrupt !== false && !off.aborted)
-        model.widget_manager?.kernel?.interrupt?.();
-    }, PATIENCE);
   });
   keepKeys(root, off);
   atEnd(off, () => {
@@ -394,9 +366,8 @@ function render({ model, el, signal }: Props): () => void {
   const wire = follow(part(model, null), sink, off);
   el.append(root);
   draw();
+  dress(root, model, off);
   return end;
 }
-
-const join = (...parts: unknown[]): string => parts.filter(Boolean).join(" · ");
 
 export default { render };

@@ -1,6 +1,7 @@
 // The explorer: recorded runs as a table, one of them in full, two of them side by side.
 
 import { atEnd, attr, count, h, label, listen, role, say, seconds } from "./lib/dom";
+import { dress } from "./lib/dress";
 import { keepKeys } from "./lib/keys";
 import { list } from "./lib/list";
 import { NAMES } from "./lib/names";
@@ -268,6 +269,7 @@ function render({ model, el, signal }: Props): () => void {
   }
   root.append(below, voice);
   el.append(root);
+  dress(root, model, off);
   return end;
 }
 

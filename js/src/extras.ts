@@ -1,10 +1,12 @@
-// What a view gets when there is a use for it: code in colours, buttons that copy it, and one that
-// runs a simulated run again. A module of its own, which the kernel hands over with the first code
-// block or at the end; a page that refuses it shows the code plain.
+// What a view gets when there is a use for it: code in colours, buttons that copy, findings under
+// their words, and a button that runs a simulated run again. A module of its own, which the kernel
+// hands over with the first code block or finding, or at the end; a page that refuses it does without.
 
-import { language, type Open, pieces } from "./lib/code";
+import { type Language, language, type Open, type Piece, pieces } from "./lib/code";
 import { copy } from "./lib/copy";
 import { atEnd, h, listen, role, say } from "./lib/dom";
+import type { Told } from "./lib/dress";
+import { underline } from "./lib/found";
 import { type Model, tell } from "./lib/wire";
 
 /** A longer block keeps its colours up to here. */
@@ -16,18 +18,36 @@ const MOMENT = 2000;
 /** How long the kernel may take to begin again, in ms. */
 const PATIENCE = 5000;
 
+/** What has an answer of its own, and where the button that copies it stands. */
+const PLACES = ".l0-card > .l0-name, .l0-run > .l0-head";
+/** Code, and answers that are shown as they were written, in which there may be some. */
+const BLOCK = ".l0-answer pre, .l0-raw";
+const ALL = `${PLACES}, ${BLOCK}`;
+/** Where code begins and ends in what is not drawn as Markdown. */
+const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^\s{]*)/;
+/** Complete, failed, aborted, unfinished: what a run that goes on is not. */
+const ENDED = /(ed|te)$/;
+
 /** A part of a block that has been looked at, its text node that grows, and what was open before. */
 interface Part {
   el: Element;
   end: Text;
-  before: Open;
+  before: Fenced;
 }
+
+/** What a line leaves open, and the code it is in. */
+interface Fenced extends Open {
+  fence?: string | undefined;
+  code?: Language | undefined;
+}
+/** Finds the pieces of a line; what is open is changed. */
+type Reader = (line: string, open: Fenced) => Piece[];
 
 interface Block {
   lang: string;
   parts: Part[];
   /** What is open where `line` begins. */
-  open: Open;
+  open: Fenced;
   /** The unfinished line at the end, which is drawn anew when it has grown, and how it is drawn. */
   line: string;
   drawn: Node[];
@@ -37,17 +57,16 @@ interface Block {
 /**
  * Equip a view until the signal aborts.
  *
- * `root` is the view, `css` the style of what is added, `text` gives the answer as it was written.
+ * `root` is the view, `css` the style of what is added, `told` what an answer is drawn from.
  */
 export default function extras(
   root: HTMLElement,
   model: Model,
   css: string,
-  text: () => string,
+  told: (answer: Element) => Told | undefined,
   signal: AbortSignal,
 ): void {
   if (signal.aborted) return;
-  const answer = root.querySelector<HTMLElement>(".l0-answer")!;
   const stop = root.querySelector<HTMLButtonElement>(".l0-head button")!;
   const voice = h("span", "voice");
   role(voice, "status");
@@ -71,19 +90,39 @@ export default function extras(
     (event: Event) => {
       if (event.target !== stop || !/^cop/.test(stop.textContent!)) return;
       event.stopPropagation();
-      take(text(), stop, "copy", "copied");
+      take(written(root), stop, "copy", "copied");
     },
     true,
   );
-  again(model, stop, voice, signal);
-  watch(answer, signal, (pre) => {
-    const el = h("button", "copy", "Copy");
+  if (model.get("meta")) again(model, stop, voice, signal);
+  /** The answer in a part of the view, as it was written. */
+  const written = (el: Element) => told(el.querySelector(".l0-answer")!)?.content ?? "";
+  const button = (classes: string, label: string, text: () => string) => {
+    const el = h("button", classes, label);
     el.type = "button";
-    listen(el, "click", signal, () => {
-      const parts = [...pre.querySelectorAll(".l0-part")];
-      take(parts.map((part) => part.textContent).join(""), el, "Copy", "Copied");
-    });
+    listen(el, "click", signal, () => take(text(), el, label, "Copied"));
     return el;
+  };
+  const marks = (blocks: Blocks) => {
+    for (const answer of root.querySelectorAll(".l0-answer")) {
+      const facts = told(answer);
+      const status = answer.closest<HTMLElement>("[data-status]")?.dataset.status;
+      // A block that grows is left alone, and one whose colours are still to come.
+      const skip = (el: Element) =>
+        blocks.busy(el) ||
+        (!ENDED.test(status ?? "") &&
+          answer.lastChild!.contains(el) &&
+          !!el.closest(answer.matches(".l0-raw") ? ".l0-part" : "pre"));
+      if (facts) underline(answer, facts, skip);
+    }
+  };
+  watch(root, signal, {
+    pre: (pre) =>
+      button("copy", "Copy", () =>
+        [...pre.querySelectorAll(".l0-part")].map((part) => part.textContent).join(""),
+      ),
+    place: (place) => button("take", "Copy", () => written(place.parentElement!)),
+    marks,
   });
 }
 
@@ -112,46 +151,65 @@ function again(model: Model, stop: Element, voice: Element, signal: AbortSignal)
   draw();
 }
 
-/** Attend to the code blocks in `answer`, as they come and grow; each gets a button. */
-function watch(
-  answer: Element,
-  signal: AbortSignal,
-  button: (pre: Element) => HTMLElement,
-): void {
+/** Whether an element is in a block that has not got all of its colours. */
+interface Blocks {
+  busy(el: Element): boolean;
+}
+interface Hands {
+  pre(pre: Element): HTMLElement;
+  place(place: Element): HTMLElement;
+  marks(blocks: Blocks): void;
+}
+
+/** Attend to code and answers below `root`, as they come and grow. */
+function watch(root: Element, signal: AbortSignal, hands: Hands): void {
   const blocks = new WeakMap<Element, Block>();
   const waiting = new Set<Element>();
-  const attend = (pre: Element) => {
-    if (!pre.classList.contains("l0-block")) pre.firstElementChild!.after(button(pre));
-    pre.classList.add("l0-block");
-    if (paint(pre, blocks)) return;
+  const busy = (el: Element) => waiting.has(el.closest(BLOCK)!);
+  /** See to blocks, and to what stands in them. */
+  const see = (all: Iterable<Element>) => {
+    for (const el of all) attend(el);
+    hands.marks({ busy });
+    watcher.takeRecords(); // what was done here
+  };
+  const attend = (el: Element) => {
+    if (el.matches(PLACES)) {
+      if (!el.querySelector(".l0-take")) el.append(hands.place(el));
+      return;
+    }
+    if (el.matches("pre:not(.l0-block)")) el.firstElementChild!.after(hands.pre(el));
+    el.classList.add("l0-block");
+    if (paint(el, blocks)) return;
     if (!waiting.size)
       requestAnimationFrame(() => {
         const all = [...waiting];
         waiting.clear();
-        if (signal.aborted) return;
-        all.forEach(attend);
-        watcher.takeRecords();
+        if (!signal.aborted) see(all);
       });
-    waiting.add(pre);
+    waiting.add(el);
   };
   const watcher = new MutationObserver((records) => {
     const changed = new Set<Element>();
     for (const { target, addedNodes } of records) {
-      const pre = (target instanceof Element ? target : target.parentElement)?.closest("pre");
-      if (pre) changed.add(pre);
+      const el = target instanceof Element ? target : target.parentElement;
+      const block = el?.closest(BLOCK);
+      if (block) changed.add(block);
       else
         for (const node of addedNodes)
           if (node instanceof Element)
-            for (const each of node.matches("pre") ? [node] : node.querySelectorAll("pre"))
-              changed.add(each);
+            for (const each of [node, ...node.querySelectorAll(ALL)])
+              if (each.matches(ALL)) changed.add(each);
     }
-    for (const pre of changed) if (answer.contains(pre)) attend(pre);
-    watcher.takeRecords(); // what was done here
+    see([...changed].filter((el) => root.contains(el)));
   });
-  watcher.observe(answer, { childList: true, subtree: true, characterData: true });
+  watcher.observe(root, {
+    childList: true,
+    subtree: true,
+    characterData: true,
+    attributeFilter: ["data-status"],
+  });
   atEnd(signal, () => watcher.disconnect());
-  answer.querySelectorAll("pre").forEach(attend);
-  watcher.takeRecords();
+  see(root.querySelectorAll(ALL));
 }
 
 /** Dress the page, or the shadow root, that `el` is in. */
@@ -168,15 +226,19 @@ function wear(el: Element, css: string, signal: AbortSignal): void {
 
 /** Colour what has been added to a block; whether that is all of it. */
 function paint(pre: Element, blocks: WeakMap<Element, Block>): boolean {
-  const lang = pre.firstElementChild!.textContent!;
+  const raw = pre.matches(".l0-raw");
+  const lang = raw ? "" : pre.firstElementChild!.textContent!;
   const code = language(lang);
+  const read: Reader | undefined = raw
+    ? fenced
+    : code && ((line, open) => pieces(code, line, open));
   let block = blocks.get(pre);
   if (block?.lang !== lang) {
     for (const { el } of block?.parts ?? []) plain(el);
     block = { lang, parts: [], open: {}, line: "", drawn: [], size: 0 };
     blocks.set(pre, block);
   }
-  if (!code) return true;
+  if (!read) return true;
 
   // A part whose text was replaced since begins anew, and so does what came after it.
   const { parts } = block;
@@ -207,26 +269,47 @@ function paint(pre: Element, blocks: WeakMap<Element, Block>): boolean {
     block.size += fresh.length;
     const lines = (block.line + fresh).split("\n");
     const last = lines.pop()!;
-    const made: Node[] = kept ? [new Text("\n")] : [];
-    for (const line of lines) {
-      draw(made, pieces(code, line, block.open));
-      made.push(new Text("\n"));
-    }
+    const made: Piece[] = kept ? [["", "\n"]] : [];
+    for (const line of lines) made.push(...read(line, block.open), ["", "\n"]);
     for (const node of block.drawn) node.parentNode?.removeChild(node);
     block.line = last;
-    block.drawn = [];
-    if (last) draw(block.drawn, pieces(code, last, { ...block.open }));
-    else made.pop();
-    end.before(...made, ...block.drawn);
+    block.drawn = last ? draw(read(last, { ...block.open })) : [];
+    if (!last) made.pop();
+    end.before(...draw(made), ...block.drawn);
     end.data = last ? "" : "\n";
   }
   return true;
 }
 
-/** Put pieces behind other nodes. */
-function draw(nodes: Node[], line: ReturnType<typeof pieces>): void {
-  for (const [kind, text] of line) nodes.push(kind ? h("span", `t${kind}`, text) : new Text(text));
+/** Pieces as nodes, as few as will do. */
+function draw(all: Piece[]): Node[] {
+  const nodes: Node[] = [];
+  let plain = "";
+  for (const [kind, text] of [...all, ["o", ""] as Piece]) {
+    if (kind) {
+      if (plain) nodes.push(new Text(plain));
+      if (text) nodes.push(h("span", `t${kind}`, text));
+      plain = "";
+    } else plain += text;
+  }
+  return nodes;
 }
+
+/** The reader of text that has code between fences. */
+const fenced: Reader = (line, open) => {
+  const [, fence, name] = FENCE.exec(line) ?? [];
+  if (open.fence) {
+    if (!fence?.startsWith(open.fence) || name)
+      return (open.code ? pieces(open.code, line, open) : [["", line] as Piece]).map(
+        ([kind, text]) => [kind || "p", text],
+      );
+    open.fence = open.code = open.rule = open.inside = undefined;
+  } else if (fence) {
+    open.fence = fence;
+    open.code = language(name!);
+  }
+  return [["", line]];
+};
 
 /** Let a part have its text in one node again, the one that grows. */
 function plain(el: Element): void {

@@ -5,7 +5,6 @@ import {
   attr,
   clock,
   count,
-  digits,
   div,
   frames,
   h,
@@ -18,32 +17,22 @@ import {
   round,
   say,
   seconds,
-  words,
+  ticks,
 } from "./lib/dom";
-import type { GuardrailViolation } from "./lib/events.gen";
+import { dress, sources } from "./lib/dress";
 import { cut, fold, newState, rebuild } from "./lib/fold";
 import { keepKeys } from "./lib/keys";
 import { type Body, markdown } from "./lib/markdown";
 import { NAMES } from "./lib/names";
+import { cutOff, ENDED, finding, join, speed, stop } from "./lib/parts";
 import { text } from "./lib/text";
 import { strip } from "./lib/timeline";
-import { follow, type Meta, type Model, type Sink, type Status, tell } from "./lib/wire";
-
-/** Complete, failed, aborted, unfinished: what a run that goes on is not. */
-const ENDED = /(ed|te)$/;
-/** How long the kernel has to hear of a stop before it is interrupted, in ms. */
-const PATIENCE = 1500;
+import { follow, type Meta, type Model, type Sink, type Status } from "./lib/wire";
 
 interface Props {
   model: Model;
   el: HTMLElement;
   signal?: AbortSignal;
-}
-
-/** A module and its style, as the kernel hands them over. */
-interface Extras {
-  js: string;
-  css: string;
 }
 
 type Bodies = (format: string, root: HTMLElement) => Body;
@@ -66,7 +55,6 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   let body: Body = undefined!; // made with the first facts, which say the format
   let format: unknown;
   let timer: ReturnType<typeof setTimeout>;
-  let extras: Extras | undefined;
 
   const running = () => !ENDED.test(status);
   const setStatus = (next: Status) => {
@@ -164,6 +152,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     voice,
   );
   let closing = "";
+  sources.set(answer, () => state);
   scroll.tabIndex = 0; // where it is long, the arrow keys scroll it
   label(root, "Stream");
   role(scroll, "region", "Answer");
@@ -183,8 +172,6 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     const live = running() && !wire.lost;
     const now = live ? max(state.t, clock() - offset) : state.t;
     body.draw(running());
-    // A page that takes no modules from a blob does without.
-    if (!extras && (extras = model.get("extras"))) dress(extras).catch(() => {});
     drawHead(live, now);
     drawParts(live);
     if (stick && live) scroll.scrollTop = 1e9;
@@ -214,15 +201,12 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
         why,
       ),
     );
-    const bars = state.lanes.at(-1)?.bars.filter((bar) => bar.last) ?? [];
-    const streamed = bars[0] && bars.at(-1)!.to - bars[0].from;
-    const rate = streamed && ((state.token_count - bars[0]!.first - 1) * 1000) / streamed;
     const first = state.time_to_first_token;
     const values = [
       length,
       first != null && `first token ${seconds(first * 1000)}`,
       state.token_count && tokens,
-      rate! > 0 && `${rate! < 10 ? rate!.toFixed(1) : digits(round(rate!))} tok/s`,
+      speed(state),
     ];
     list(metrics, values, () => values.map((value) => h("span", "", value as Kid)));
     say(button, name === "stopping" ? shown : running() ? "stop" : "copy");
@@ -251,24 +235,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     list(
       cuts,
       withdrawn.map((w) => w.t + (w.text ?? "")),
-      () =>
-        withdrawn.map((w) =>
-          h(
-            "details",
-            "cut",
-            h(
-              "summary",
-              "",
-              `attempt ${w.attempt} · `,
-              w.tokens < w.of ? `last ${w.tokens} of ` : "withdrawn after ",
-              count(w.of, "token"),
-              w.tokens < w.of && " withdrawn",
-              `: ${w.why}`,
-            ),
-            h("del", "text", w.text ?? "(not kept)"),
-            ...w.violations.map(finding),
-          ),
-        ),
+      () => withdrawn.map(cutOff),
     );
     say(think.firstElementChild!, `Reasoning · ${count(thought.length, "character")}`);
     say(thoughts, thought);
@@ -291,16 +258,15 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
       ),
       ...state.data_outputs.map((data) => h("p", "", data.mime_type ?? data.content_type)),
     ]);
-    list(failure, fault?.message, () =>
+    list(failure, [fault?.type, fault?.message], () =>
       fault
         ? [
             h("b", "", fault.type),
-            h("p", "", fault.message),
-            fault.hint && h("p", "hint", fault.hint),
+            fault.message && h("p", "", fault.message),
+            h("p", "hint", ...ticks(fault.hint)),
           ]
         : [],
     );
-    for (const v of violations) body.mark?.(state.content, v);
   };
 
   // --- hands ---
@@ -309,13 +275,8 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     if (stopping) return;
     const before = status;
     stopping = true;
-    tell(model, { type: "abort" });
+    stop(model, () => status === before && meta.interrupt !== false && !off.aborted);
     ask();
-    setTimeout(() => {
-      // A kernel that hears no message while a cell runs can still be interrupted.
-      if (status === before && meta.interrupt !== false && !off.aborted)
-        model.widget_manager?.kernel?.interrupt?.();
-    }, PATIENCE);
   });
   listen(scroll, "scroll", off, () => {
     stick = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 32;
@@ -326,30 +287,13 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     root.remove();
   });
 
-  /** Colours and more buttons: a module that the kernel hands over when there is a use for it. */
-  const dress = async ({ js, css }: Extras) => {
-    const url = URL.createObjectURL(new Blob([js], { type: "text/javascript" }));
-    (await import(/* @vite-ignore */ url)).default(root, model, css, () => state.content, off);
-  };
-
   const wire = follow(model, sink, off);
   setMeta(model.get("meta"));
   el.append(root);
   draw();
+  dress(root, model, off);
   return end;
 };
-
-const join = (...parts: unknown[]): string => parts.filter(Boolean).join(" · ");
-
-const finding = (v: GuardrailViolation): HTMLElement =>
-  h(
-    "li",
-    v.severity ?? "error",
-    h("b", "", words(v.rule)),
-    `: ${v.message}`,
-    v.position != null && ` (at character ${v.position})`,
-    v.suggestion && h("span", "hint", ` ${v.suggestion}`),
-  );
 
 /** Without a mark of purity, other views would carry the Markdown along. */
 export default {

@@ -4,7 +4,7 @@ import built from "../../src/l0/notebook/static/board.js";
 import source from "../src/board";
 import { spots } from "../src/lib/spots";
 import type { Op, Row } from "../src/lib/wire";
-import { FakeModel } from "./fake";
+import { dressing, FakeModel } from "./fake";
 import corpus from "./xss.json";
 
 const MODULES = [
@@ -122,6 +122,26 @@ describe.each(MODULES)("The board (%s)", (_, view) => {
     expect(all(".l0-card")[0]!.dataset.status).toBe("failed");
     expect(all(".l0-card")[0]!.textContent).toContain("APIError: HTTP 401");
     expect(all(".l0-answer")[1]!.textContent).toBe("still here");
+  });
+
+  test("lists what was found in an answer, in its column.", () => {
+    const { kernel, all } = open(view);
+    const violations = [{ rule: "no_todo", message: "left over", position: 4, severity: "warning" }];
+    kernel.say(1, ["d", "Hello"], ["e", [init, ["GUARDRAIL_RULE_RESULT", 20, { violations }]]]);
+    frame();
+    expect(all(".l0-card .l0-findings").map((el) => el.textContent)).toEqual([
+      "",
+      "no todo: left over (at character 4)",
+    ]);
+  });
+
+  test("is dressed with what the kernel hands over, and tells it of each answer.", async () => {
+    const { kernel, all } = open(view);
+    kernel.say(1, ["d", "Hello"]);
+    frame();
+    const [root, model, css, told] = await dressing(kernel.model);
+    expect([root.className, model, css]).toEqual(["l0-view l0-board", kernel.model, ".x{}"]);
+    expect(all(".l0-answer").map((el) => told(el).content)).toEqual(["", "Hello"]);
   });
 
   test("shows what was withdrawn of an attempt.", () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import built from "../../src/l0/notebook/static/explorer.js";
 import source from "../src/explorer";
 import type { Row } from "../src/lib/wire";
-import { FakeModel } from "./fake";
+import { dressing, FakeModel } from "./fake";
 import corpus from "./xss.json";
 
 const MODULES = [
@@ -174,6 +174,18 @@ test.each(MODULES)("%s: an empty log says so", (_, view) => {
   const { find } = open(view, new Kernel(0));
   expect(find(".l0-empty").textContent).toContain("No runs yet");
   expect(find(".l0-grid").hidden).toBe(true);
+});
+
+test.each(MODULES)("%s: what the kernel hands over is told what a run says by now", async (_, view) => {
+  const kernel = new Kernel(3);
+  const { all, find, click } = open(view, kernel);
+  click(all(".l0-row")[0]!);
+  frame();
+  const [root, , css, told] = await dressing(kernel.model);
+  expect([root.className, css]).toEqual(["l0-view l0-explorer", ".x{}"]);
+  const answer = find(".l0-run .l0-raw");
+  expect(told(answer).content).toBe(answer.textContent);
+  expect(answer.textContent).not.toBe("");
 });
 
 test.each(MODULES)("%s: a request without an answer is made again, and the view says so", (_, view) => {

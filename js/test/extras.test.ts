@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 // @ts-expect-error the build has no types; it must behave like the source
 import built from "../../src/l0/notebook/static/extras.js";
 import source from "../src/extras";
+import type { GuardrailViolation } from "../src/lib/events.gen";
 import { markdown } from "../src/lib/markdown";
+import { text } from "../src/lib/text";
 import { FakeModel } from "./fake";
 import corpus from "./xss.json";
 
@@ -38,26 +40,50 @@ async function settle(): Promise<void> {
   }
 }
 
-function open(extras: typeof source, meta: Record<string, unknown> = {}) {
+const finding = (position: number, message = "because", severity: "error" | "warning" = "error") =>
+  ({ rule: "r", message, position, severity }) as GuardrailViolation;
+
+function open(
+  extras: typeof source,
+  meta: Record<string, unknown> = {},
+  format: "markdown" | "text" | "raw" = "markdown",
+) {
   const control = new AbortController();
   const root = document.createElement("section");
+  root.dataset.status = "streaming";
   const head = root.appendChild(document.createElement("header"));
   head.className = "l0-head";
   const stop = head.appendChild(document.createElement("button"));
   stop.textContent = "stop";
   const answer = root.appendChild(document.createElement("div"));
-  answer.className = "l0-answer";
+  answer.className = `l0-answer l0-${format}`;
   document.body.append(root);
-  const body = markdown(answer);
+  const body = (format === "markdown" ? markdown : text)(answer);
   const model = new FakeModel({ meta });
-  extras(root, model, ".x{}", () => "the *answer*", control.signal);
   let told = "";
+  const violations: GuardrailViolation[] = [];
+  const list = root.appendChild(document.createElement("ul"));
+  extras(
+    root,
+    model,
+    ".x{}",
+    (el) => (el === answer ? { content: told || "the *answer*", violations } : undefined),
+    control.signal,
+  );
   const say = async (text: string, more = true) => {
     told += text;
     body.append(text);
     body.draw(more);
+    if (!more) root.dataset.status = "complete";
     await settle();
   };
+  const find = async (...found: GuardrailViolation[]) => {
+    violations.push(...found);
+    list.append(document.createElement("li"));
+    await settle();
+  };
+  const marks = () =>
+    [...answer.querySelectorAll<HTMLElement>("mark")].map((el) => [el.textContent, el.title]);
   const cut = async (keep: number) => {
     body.cut(told, keep);
     told = told.slice(0, keep);
@@ -70,7 +96,8 @@ function open(extras: typeof source, meta: Record<string, unknown> = {}) {
     );
   /** The code that is shown. */
   const code = () => [...answer.querySelectorAll("pre .l0-part")].map((el) => el.textContent).join("");
-  return { root, stop, answer, model, say, cut, spans, code, end: () => control.abort() };
+  const end = () => control.abort();
+  return { root, stop, answer, model, say, cut, spans, code, find, marks, violations, end };
 }
 
 describe.each(MODULES)("In the %s", (_, extras) => {
@@ -99,7 +126,7 @@ describe.each(MODULES)("In the %s", (_, extras) => {
     body.append("```js\nlet x = 1");
     body.draw(false);
     const again = new AbortController();
-    extras(root, new FakeModel({ meta: {} }), "", () => "", again.signal);
+    extras(root, new FakeModel({ meta: {} }), "", () => undefined, again.signal);
     expect([...answer.querySelectorAll(".l0-tk, .l0-tn")].map((el) => el.textContent)).toEqual([
       "let",
       "1",
@@ -221,6 +248,112 @@ describe.each(MODULES)("In the %s", (_, extras) => {
     expect(root.querySelector("[role=status]")!.textContent).toBe("The kernel does not answer");
   });
 
+  test("a finding is underlined where it is, and goes on being so as the text grows.", async () => {
+    const { say, find, marks, answer } = open(extras);
+    const source = '# The *lamp*\n\nSee [the **lamp**](http://a.b/lamp "x") and a lamp';
+    await say(source);
+    await find(finding(source.lastIndexOf("lamp"), "third"), finding(source.indexOf("lamp"), "first"));
+    const both = [
+      ["lamp", "first"],
+      ["lamp", "third"],
+    ];
+    expect(marks()).toEqual(both);
+    for (const word of [" of", " glass", ".\n\nNext", " lamp"]) {
+      await say(word);
+      expect(marks()).toEqual(both);
+    }
+    expect(answer.querySelector("h1 em mark")).not.toBeNull();
+    expect(answer.textContent).toBe("The lampSee the lamp and a lamp of glass.Next lamp");
+    expect(answer.querySelector("mark")!.tabIndex).toBe(0);
+  });
+
+  test("a place in code points is found behind letters of two units.", async () => {
+    const { say, find, marks } = open(extras);
+    await say("🎉🎉 one *two* three");
+    await find(finding(8));
+    expect(marks()).toEqual([["two", "because"]]);
+  });
+
+  test("a finding in code is underlined when the block is closed, in its colours.", async () => {
+    const { say, find, marks, answer, spans } = open(extras);
+    const source = "Hi\n\n```python\nkey = 'AKIA'  # secret\n";
+    await say(source);
+    await find(finding(source.indexOf("AKIA")));
+    expect(marks()).toEqual([]);
+    await say("x = 1\n```\n\nend", false);
+    expect(marks()).toEqual([["AKIA'", "because"]]);
+    expect(answer.querySelector(".l0-ts mark")).not.toBeNull();
+    expect(spans()).toEqual(["o:=", "s:'AKIA'", "c:# secret", "o:=", "n:1"]);
+  });
+
+  test("findings of one word are said together, and one that is gone is let go.", async () => {
+    const { say, find, marks, violations, answer } = open(extras);
+    await say("one two three", false);
+    await find(finding(4, "a"), finding(4, "b"));
+    expect(marks()).toEqual([["two", "a\nb"]]);
+    violations.length = 0;
+    await find();
+    expect(marks()).toEqual([]);
+    expect(answer.textContent).toBe("one two three");
+  });
+
+  test("text that is not drawn as Markdown has its findings too, and goes on after them.", async () => {
+    const { say, find, marks, cut, answer } = open(extras, {}, "text");
+    await say("one *two* three");
+    await find(finding(4), finding(40));
+    await say(" four");
+    expect(marks()).toEqual([["*two*", "because"]]);
+    await cut(6);
+    await say("x y");
+    expect(answer.textContent).toBe("one *tx y");
+    expect(marks()).toEqual([["*t", "because"]]); // as much of the word as there was
+  });
+
+  test("text as it was written has its code in colours between the fences.", async () => {
+    const { say, cut, answer } = open(extras, {}, "raw");
+    const source = 'A def here\n```python\ndef f():\n  """x\n```\nreturn\n~~~js\nlet x';
+    const shown = () =>
+      [...answer.querySelectorAll("span:not(.l0-tp)")].map(
+        (el) => `${el.className.slice(4)}:${el.textContent}`,
+      );
+    for (const character of source) await say(character);
+    expect(shown()).toEqual(["k:def", "f:f", 's:"""x', "k:let"]);
+    expect(answer.textContent).toBe(source);
+    await cut(12);
+    await say("def");
+    expect(shown()).toEqual([]);
+    expect(answer.textContent).toBe("A def here\n`def");
+  });
+
+  test("each card, and each run that is opened, has a button that copies its answer.", async () => {
+    const writeText = vi.fn(async () => {});
+    vi.stubGlobal("navigator", { clipboard: { writeText } });
+    const root = document.createElement("section");
+    document.body.append(root);
+    const control = new AbortController();
+    const told = (el: Element) => ({ content: `<${el.id}>`, violations: [] });
+    extras(root, new FakeModel({}), "", told, control.signal);
+    for (const [of, head] of [
+      ["card", "name"],
+      ["run", "head"],
+    ]) {
+      const part = document.createElement("article");
+      part.className = `l0-${of}`;
+      part.appendChild(document.createElement("div")).className = `l0-${head}`;
+      const answer = part.appendChild(document.createElement("div"));
+      answer.className = "l0-answer";
+      answer.id = of!;
+      root.append(part);
+    }
+    await settle();
+    const buttons = root.querySelectorAll<HTMLElement>(".l0-take");
+    expect(buttons).toHaveLength(2);
+    for (const button of buttons) button.click();
+    await settle();
+    expect(writeText.mock.calls).toEqual([["<card>"], ["<run>"]]);
+    control.abort();
+  });
+
   test("in the end nothing is left that listens.", async () => {
     const { say, spans, model, end } = open(extras);
     expect((document as any).adoptedStyleSheets).toHaveLength(1);
@@ -232,17 +365,21 @@ describe.each(MODULES)("In the %s", (_, extras) => {
   });
 
   test("payloads in code become text in our spans and nothing else.", async () => {
-    const { say, answer, code } = open(extras);
+    const { say, answer, code, find, marks } = open(extras);
     for (const lang of ["html", "js", "python", "css", "yaml", "sql", "bash", "json", "diff", "x"]) {
       const lines = corpus.flatMap((payload) => payload.split("\n")).filter((line) => !/^\s*[`~]{3}/.test(line));
       await say(`\`\`\`${lang}\n${lines.join("\n")}\n\`\`\`\n\n`);
     }
     expect(code().length).toBeGreaterThan(1000);
+    await find(...Array.from({ length: 80 }, (_, i) => finding(i * 97, corpus[i % corpus.length]!)));
+    await say("end", false);
+    expect(marks().length).toBeGreaterThan(20);
     for (const el of answer.querySelectorAll("pre *")) {
-      expect(el.tagName).toMatch(/^(SPAN|DIV|BUTTON)$/);
+      expect(el.tagName).toMatch(/^(SPAN|DIV|BUTTON|MARK)$/);
       for (const { name, value } of el.attributes) {
+        if (el.tagName === "MARK" && /^(title|tabindex)$/.test(name)) continue;
         expect(name).toMatch(/^(class|type)$/);
-        expect(value).toMatch(/^(l0-(t[ksncfaoid]|lang|part|copy)|button)$/);
+        expect(value).toMatch(/^(l0-(t[ksncfaoid]|lang|part|copy|found l0-error)|button)$/);
       }
     }
   });

@@ -92,3 +92,20 @@ export function random(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** Hand a view its extras, in the kernel's way; what they are called with. */
+export async function dressing(model: FakeModel): Promise<any[]> {
+  const page = globalThis as any;
+  const before = URL.createObjectURL;
+  URL.createObjectURL = () =>
+    "data:text/javascript,export default (...all) => { globalThis.dressed(all) }";
+  try {
+    return await new Promise((resolve) => {
+      page.dressed = resolve;
+      model.update({ extras: { js: "", css: ".x{}" } });
+    });
+  } finally {
+    URL.createObjectURL = before;
+    delete page.dressed;
+  }
+}

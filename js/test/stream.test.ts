@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import built from "../../src/l0/notebook/static/stream.js";
 import type { Row } from "../src/lib/wire";
 import source from "../src/stream";
-import { FakeKernel, META } from "./fake";
+import { dressing, FakeKernel, META } from "./fake";
 
 const MODULES = [
   ["source", source],
@@ -370,8 +370,28 @@ describe.each(MODULES)("The stream view (%s)", (_, view) => {
     expect(read(".l0-head b")).toBe("complete");
   });
 
+  test("is dressed with what the kernel hands over, and tells it what stands.", async () => {
+    const { kernel, find } = open(view);
+    kernel.push(["d", "Hello"]);
+    frame();
+    const [root, model, css, told, signal] = await dressing(kernel.model);
+    expect([root, model, css]).toEqual([find(".l0-view"), kernel.model, ".x{}"]);
+    expect(told(find(".l0-answer"))).toMatchObject({ content: "Hello", violations: [] });
+    expect(signal.aborted).toBe(false);
+  });
+
+  test("names in a hint are code, and a failure without words is its name.", () => {
+    const { kernel, find, read } = open(view);
+    const error = { type: "SchemaValidationError", message: "", hint: "See `errors`; `x` <b>." };
+    kernel.push(["st", "failed", { error }]);
+    frame();
+    expect(read("div.l0-error")).toBe("SchemaValidationErrorSee errors; x <b>.");
+    expect(find(".l0-error .l0-hint").querySelectorAll("code")).toHaveLength(2);
+    expect(find("div.l0-error").querySelectorAll("p")).toHaveLength(1);
+  });
+
   test("draws the parts beside the answer.", () => {
-    const { kernel, el, read } = open(view, {
+    const { kernel, read } = open(view, {
       meta: { format: "text", notes: ["{name} is not defined"] },
     });
     kernel.push(["d", "🎉"]);
@@ -427,8 +447,6 @@ describe.each(MODULES)("The stream view (%s)", (_, view) => {
     expect(read(".l0-notes")).toBe("{name} is not defined");
     expect(read(".l0-think")).toBe("Reasoning · 13 charactersLet me think.");
     expect(read(".l0-findings")).toBe("custom pattern: forbidden (at character 2) Say it kindly.");
-    expect(read(".l0-found")).toBe("bad");
-    expect((el.querySelector(".l0-found") as HTMLElement).title).toBe("forbidden");
     expect(read(".l0-answer")).toBe("🎉 bad word here");
     expect(read(".l0-tools summary")).toContain("look_up · result");
     expect(read(".l0-tools")).toContain('"q": "x"');

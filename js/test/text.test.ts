@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { underline } from "../src/lib/found";
 import { text } from "../src/lib/text";
 import { random } from "./fake";
 
@@ -45,26 +46,14 @@ test("Any pieces and any cuts give the text that stands.", () => {
         body.cut(content, keep);
         content = content.slice(0, keep);
       }
-      if (next() < 0.3 && content)
-        body.mark!(content, finding(Math.floor(next() * content.length)));
+      if (next() < 0.3 && content) {
+        const violations = [finding(Math.floor(next() * content.length))];
+        underline(root, { content, violations }, () => false);
+      }
     }
     body.draw(false);
     expect(root.textContent).toBe(content);
   }
-});
-
-test("A finding underlines its word, can be focused, and the text goes on after it.", () => {
-  const { root, body } = open();
-  body.append("one two three");
-  body.draw(true);
-  body.mark!("one two three", finding(4));
-  body.mark!("one two three", finding(4));
-  body.mark!("one two three", finding(40));
-  body.append(" four");
-  body.draw(true);
-  const found = root.querySelector("mark")!;
-  expect([found.textContent, found.title, found.tabIndex]).toEqual(["two", "because", 0]);
-  expect(root.textContent).toBe("one two three four");
 });
 
 test("Blocks that are full are not touched again.", () => {

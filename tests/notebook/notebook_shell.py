@@ -14,8 +14,11 @@ class Display:
     headless = True
     shown = staticmethod(lambda view: None)
 
-    def __init__(self, stream, *, model, format, notes, quiet, on_stop, background, shell):
+    def __init__(
+        self, stream, *, model, fallbacks, format, notes, quiet, on_stop, background, shell
+    ):
         self.stream, self.model, self.format, self.notes = stream, model, format, list(notes)
+        self.fallbacks = fallbacks
         self.quiet, self.stop, self.background = quiet, on_stop, background
         self.calls, self.error = [], None
         self.made.append(self)

@@ -407,6 +407,7 @@ async def test_a_page_that_comes_late_gets_everything():
     assert [card["content"] for card in state["cards"]] == ["slow ", "quick 🎉"]
     assert state["status"] == "complete"
     assert state["meta"]["verdict"]["winner"] == 1
+    assert set(state["extras"]) == {"js", "css"}, "what draws code, marks and copies"
     json.dumps(state["cards"])
     wire = Wire(shown)
     shown.receive({"type": "sync", "have": 99, "card": 1})

@@ -115,6 +115,23 @@ def on_loop(test):
     return asyncio.run(run())
 
 
+# --- what is told ---------------------------------------------------------------------------
+
+
+def test_the_page_learns_which_model_answers():
+    line = Line()
+    line.story.fallbacks = ("second",)
+    line.begin()
+    line.bus.emit("FALLBACK_START", from_index=0, to_index=1, reason="server_error")
+    line.bus.emit("FALLBACK_MODEL_SELECTED", index=1, reason="server_error")
+    line.tokens("Hi")
+    line.bridge.flush()
+    told = [op for message in line.sent for op in message["ops"] if op[0] == "st"]
+    models = [op[2].get("model") for op in told]
+    assert models == [None, "second", None], "once, when it changes"
+    assert line.bridge.meta()["model"] == "second"
+
+
 # --- the invariant --------------------------------------------------------------------------
 
 TEXTS = st.text(

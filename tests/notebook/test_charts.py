@@ -175,6 +175,14 @@ async def test_tokens_in_bursts_keep_their_rate():
     assert shown == pytest.approx(159)  # the first token is where the counting begins
 
 
+async def test_a_last_token_right_behind_another_is_no_burst():
+    store = InMemoryEventStore()
+    steady = [part for _ in range(90) for part in (stall(0.1), "word ")]
+    await record(store, [*steady, stall(0.0001), "end"])
+    (line,) = charts.token_rate(store).data
+    assert max(line.y) == pytest.approx(10, rel=0.3)
+
+
 async def test_tokens_that_came_at_once_have_no_rate():
     store = InMemoryEventStore()
     await record(store, ["a ", "b ", "c "])

@@ -10,6 +10,7 @@ import l0
 from l0.events import EventBus, InMemoryEventStore, Log
 from l0.notebook import Handle, _output, view
 from l0.notebook._display import LiveDisplay
+from l0.notebook._failure import shown
 from l0.notebook._stream import WIDGET_MIME
 from l0.notebook._where import where
 from l0.testing import ScriptedModel, VirtualClock, fail
@@ -74,6 +75,19 @@ async def test_a_failed_run_leaves_its_text_error_and_hint():
     assert "HTTPStatusError: HTTP 401" in last["text/plain"]
     assert "key" in last["text/plain"]
     assert "Hel" in last["text/html"]
+
+
+async def test_where_the_view_says_what_to_do_the_traceback_does_not():
+    handles = {}
+    for quiet in (False, True):
+        stream = stream_of(["Hel", fail(401)])
+        handle = handles[quiet] = Handle(stream)
+        handle.display = LiveDisplay(stream, shell=Shell(), quiet=quiet)
+    told = [shown(ValueError("no"), handles[quiet]) for quiet in (False, True)]
+    lines = [error._render_traceback_() for error in told]
+    assert [line.partition(":")[0] for line in lines[1][:2]] == ["ValueError", "What to do"]
+    assert lines[0][0] == lines[1][0] == "ValueError: no"
+    assert not any("What to do" in line for line in lines[0])
 
 
 async def test_no_key_stays_in_the_output(monkeypatch):

@@ -617,6 +617,10 @@ async def test_on_a_page_it_is_a_widget_that_answers(store, page):
     comm.hear({"type": "list", "n": 4, "text": "greet"})
     assert comm.sent[-1]["content"]["total"] == 2
     assert comm.sent[-1]["content"]["n"] == 4
+    assert shown.widget.extras is None, "the table has no code"
+    comm.hear({"type": "open", "n": 5, "id": comm.state["table"]["rows"][0]["id"], "part": 0})
+    assert comm.sent[-1]["content"]["type"] == "open"
+    assert set(shown.widget.extras) == {"js", "css"}
 
 
 async def test_keep_leaves_the_static_form_in_its_place(store, page):

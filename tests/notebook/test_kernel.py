@@ -332,9 +332,12 @@ def test_a_failed_run_ends_the_cell_with_a_few_lines(kernel):
     assert ran.status == "error"
     (error,) = ran.of("error")
     assert error["ename"] == "AuthenticationError"
-    assert len(error["traceback"]) == 3
+    first, where = error["traceback"]
+    assert first.startswith("AuthenticationError: Error code: 401")
+    assert where.startswith("1 attempt failed; stream ")
     (last,) = ran.of("update_display_data")
     assert "401" in last["data"]["text/plain"]
+    assert "check OPENAI_API_KEY" in last["data"]["text/plain"], "the view says what to do"
 
 
 def test_a_headless_client_gets_one_output_the_same_each_time(kernel):

@@ -12,6 +12,7 @@ import l0
 from l0.guardrails import Guardrails
 from l0.models import _request, _sim
 from l0.notebook import Handle, _usage, _values, load
+from l0.notebook._sources import story_of
 
 pytest_plugins = ["notebook_shell"]
 
@@ -119,7 +120,22 @@ def test_chaos_needs_no_key_whatever_the_model(cells):
     handle = cells("%%l0 gpt-5 -f anthropic:claude-x --chaos 503 --retry none\nHello.")
     assert [type(error).__module__ for error in handle.errors] == ["openai"]
     assert handle.state.fallback_index == 1
+    assert cells.view.fallbacks == ("anthropic:claude-x",)
     assert "instead of openai:gpt-5 and anthropic:claude-x" in cells.view.notes[0]
+
+
+@pytest.mark.parametrize(
+    "ask", ["sim:code -p reasoning_effort=low", "sim:code@anthropic -p thinking={}"]
+)
+def test_what_a_model_says_of_its_thinking_is_kept_apart_from_the_answer(cells, ask):
+    ask = ask.replace("{}", '\'{"type":"enabled","budget_tokens":1024}\'')
+    handle = cells(f"%%l0 {ask} --raw -o h\nA function.")
+    thoughts = story_of(handle).picture().thoughts
+    assert len(thoughts) > 40
+    assert thoughts not in handle.text
+    plain = cells("%%l0 sim:code -o p\nA function.")
+    assert story_of(plain).picture().thoughts == ""
+    assert plain.text == handle.text
 
 
 def test_the_hint_how_to_name_a_model_is_given_once(cells):

@@ -15,7 +15,7 @@ from l0.guardrails import custom_pattern_rule
 from l0.notebook._static import mimebundle
 from l0.notebook._story import Story
 from l0.notebook._usage import set_prices, usage
-from l0.testing import VirtualClock, end, fail, stall, tool
+from l0.testing import ScriptedModel, VirtualClock, end, fail, stall, tool
 
 CORPUS = json.loads(
     (Path(__file__).parents[2] / "js" / "test" / "xss.json").read_text(encoding="utf-8")
@@ -97,6 +97,62 @@ async def test_a_failure_is_told_with_its_hint_and_the_text_that_stands():
     assert "Hel" in Tags(html).text
     assert text.splitlines()[0] == "failed · sim:demo · 1 token"
     assert "  HTTPStatusError: HTTP 401\n  check <the> key\n\nHel" in text
+
+
+async def test_names_in_a_hint_are_code_and_no_backticks():
+    story, _ = await told(["Hel", fail(401)])
+    story.error["hint"] = "See `errors` of <it>; raise `Timeout(a=<b>)`."
+    html = html_of(story)
+    assert "`" not in html
+    assert re.search(r"<span [^>]*monospace[^>]*>errors</span> of &lt;it&gt;; raise", html)
+    assert "See errors of <it>; raise Timeout(a=<b>)." in Tags(html).text
+
+
+async def test_the_header_names_the_model_that_answers():
+    story = Story(model="sim:first", fallbacks=["sim:second"])
+    story, _ = await told(
+        [fail(401)], story=story, fallbacks=[ScriptedModel(["Hi"])], retry=l0.Retry(attempts=0)
+    )
+    assert text_of(story) == "complete · sim:second · fallback 1 · 2 attempts · 1 token\n\nHi"
+    assert "sim:first" not in html_of(story)
+    story = Story(model="sim:first")
+    story, _ = await told(
+        [fail(401)], story=story, fallbacks=[ScriptedModel(["Hi"])], retry=l0.Retry(attempts=0)
+    )
+    assert text_of(story).startswith("complete · fallback 1 · 2 attempts"), "not a wrong name"
+
+
+MARKED = re.compile(r'<span style="text-decoration:underline wavy #\w{6}">(.*?)</span>')
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "marked"),
+    [
+        ("one *two* three", "two", "two"),
+        ("one **two** three", "*two", "two"),
+        ("see [the lamp](http://lamp.example/lamp) and a lamp.", "lamp.", "lamp."),
+        ("see [the lamp](http://a.b) and a lamp", "lamp]", "lamp"),
+        ("# Head\n\n- a\n- b `key` c\n", "key", "key"),
+        ("a\n\n```python\nkey = 'AKIA'\n```\n", "AKIA", "AKIA&#x27;"),
+        ("| a | b |\n|---|---|\n| c | lamp |\n", "lamp", "lamp"),
+        ("a\\_b <lamp> & \\*c", "&", "&amp;"),
+        ("🎉 🎉🎉 lamp", "lamp", "lamp"),
+    ],
+)
+async def test_a_finding_is_underlined_in_its_place(text, at, marked):
+    story, _ = await told([text])
+    plain = html_of(story)
+    story.state.violations.append(l0.GuardrailViolation("r", "m", position=text.rindex(at)))
+    html = html_of(story)
+    assert MARKED.findall(html) == [marked]
+    assert MARKED.sub(r"\1", html) == plain, "and nothing else is drawn otherwise"
+
+
+async def test_findings_of_one_word_and_behind_the_text_cost_nothing():
+    story, _ = await told(["one two"])
+    for position in (4, 4, 5, 7, None):
+        story.state.violations.append(l0.GuardrailViolation("r", "m", position=position))
+    assert MARKED.findall(html_of(story)) == ["two"]
 
 
 async def test_findings_tell_rule_place_and_message():
@@ -188,6 +244,8 @@ def poisoned(payload, format):
     event = l0.Event(l0.EventType.MESSAGE, payload)
     bus.emit("STREAM_EVENT", event=event)
     bus.emit(TokensPayload(0, [payload], [0]))
+    found = [l0.GuardrailViolation(payload, payload, position=at) for at in range(0, 40, 3)]
+    bus.emit("GUARDRAIL_RULE_RESULT", index=0, rule_id="", passed=False, violations=found)
     named = {"tool_name": payload, "tool_call_id": payload}
     bus.emit("TOOL_REQUESTED", **named, arguments={payload: payload}, index=0)
     bus.emit("TOOL_ERROR", **named, error=payload, error_type=payload)

@@ -6,6 +6,7 @@ import pytest
 
 import l0
 from l0.events import EventBus, TokensPayload, Usage
+from l0.guardrails import custom_pattern_rule
 from l0.notebook import view
 from l0.notebook._story import Story
 from l0.notebook._stream import STATIC, StreamView
@@ -51,6 +52,18 @@ async def test_the_module_for_code_comes_with_the_first_fence(comms):
 async def test_an_answer_without_code_carries_no_module(comms, pieces, format):
     await shown(*pieces, format=format)
     assert handed(comms) == []
+
+
+@pytest.mark.parametrize("format", ["markdown", "text"])
+async def test_a_finding_with_a_place_needs_the_module_that_marks_it(comms, format):
+    rule = custom_pattern_rule("lamp", "a lamp", "warning")
+    stream = l0.run(ScriptedModel(["a lamp ", "burns"]), clock=VirtualClock(), guardrails=[rule])
+    story = Story(format=format)
+    story.follow(stream)
+    live = StreamView(story, clock=VirtualClock())
+    await stream.read()
+    live.finish()
+    assert len(handed(comms)) == 1
 
 
 async def test_a_view_made_in_the_middle_of_code_has_the_module_at_once(comms):

@@ -13,6 +13,7 @@ from l0.models import Request, _sim
 from l0.models._names import parse_model
 from l0.models._request import _anthropic, _openai
 from l0.notebook import _static, _structured, _structured_ask
+from l0.notebook._bridge import Bridge
 from l0.notebook._story import Story
 from l0.notebook._structured import structured_of
 from l0.schema import as_schema, structured_stream
@@ -237,6 +238,19 @@ async def test_what_is_wrong_is_listed_with_its_place():
     assert "  Log · not valid\n  station: " in bundle["text/plain"]
     assert "✗ not valid" in Tags(bundle["text/html"]).text
     assert "What the model wrote · 18 characters" in bundle["text/html"]
+
+
+async def test_what_is_wrong_is_said_once_beside_the_data():
+    story = await story_of(["no data"], retry=l0.Retry(attempts=0))
+    story.error["hint"] = "See `errors`."
+    bundle = _static.mimebundle(story, timeless=True)
+    page, _, _ = Tags(bundle["text/html"]).text.partition("What happened")
+    for shown in (page, bundle["text/plain"]):
+        assert shown.count("no JSON value is in the text") == 1
+        assert "SchemaValidationError" in shown
+    meta = Bridge(story, lambda _: None).meta()
+    assert meta["error"] == {**story.error, "message": ""}
+    assert story.error["message"], "the story itself knows it"
 
 
 async def test_a_run_that_ended_early_shows_what_came():

@@ -272,6 +272,7 @@ class Handled:
     """What a cell's handle knows."""
 
     name = "answer"
+    display = None  # so that the failure says what to do, too
 
     def __init__(self, stream):
         self.stream, self.errors, self.state = stream, stream.errors, stream.state

@@ -6,16 +6,16 @@
 
 /**
  * Keyword, string, number, comment, name that is defined, attribute or key, operator, inserted,
- * deleted; the same as in `_code.py`.
+ * deleted; the same as in `_code.py`. And plain code, where it stands in other text.
  */
-export type Kind = "k" | "s" | "n" | "c" | "f" | "a" | "o" | "i" | "d" | "";
+export type Kind = "k" | "s" | "n" | "c" | "f" | "a" | "o" | "i" | "d" | "p" | "";
 /** A piece of a line; plain text has no kind. */
 export type Piece = [kind: Kind, text: string];
 
 /** Its kind, how it begins, how it ends if that may be lines away, and what is put into it. */
 type Rule = [kind: Kind, begin: string, end?: string, into?: [kind: Kind, pattern: string]];
 
-interface Language {
+export interface Language {
   rules: Rule[];
   /** All rules in one, a group each. */
   pattern: RegExp;

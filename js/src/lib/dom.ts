@@ -94,5 +94,9 @@ export const digits = (n: number): string => n.toLocaleString("en");
 export const count = (n: number, noun: string): string =>
   `${digits(n)} ${noun}${n === 1 ? "" : "s"}`;
 
+/** A hint, with the names in it as code. */
+export const ticks = (hint = ""): Kid[] =>
+  hint.split("`").map((part, i) => (i % 2 ? h("code", "", part) : part));
+
 /** `rate_limit` is a rate limit to a person. */
 export const words = (name = ""): string => name.replace(/_/g, " ");

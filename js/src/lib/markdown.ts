@@ -1,7 +1,6 @@
 // Markdown that grows: closed blocks are drawn once and frozen, only the open end is drawn again.
 
 import { h, max, min, say } from "./dom";
-import type { GuardrailViolation } from "./events.gen";
 import { HUGE, inline } from "./inline";
 import { text } from "./text";
 import type { Meta } from "./wire";
@@ -13,8 +12,6 @@ export interface Body {
   cut(content: string, keep: number): void;
   /** Show it; `open` as long as more may come. */
   draw(open: boolean): void;
-  /** Underline a finding's word, where the format can; the reason is read on hover and focus. */
-  mark?(content: string, finding: GuardrailViolation): void;
   /** Take what the kernel tells beside the text. */
   facts?(meta: Meta): void;
 }

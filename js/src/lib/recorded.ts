@@ -1,6 +1,7 @@
 // One recorded run: its text, its timeline, its attempts and its events, at any moment of it.
 
-import { atEnd, attr, count, frames, h, type Kid, label, listen, role, round, say, seconds } from "./dom";
+import { atEnd, attr, count, frames, h, type Kid, label, listen, role, round, say, seconds, ticks, words } from "./dom";
+import { sources } from "./dress";
 import type { State } from "./fold";
 import { list } from "./list";
 import { NAMES } from "./names";
@@ -106,13 +107,14 @@ export function recorded(
   const cuts = h("div", "cuts");
   const thoughts = h("div", "text");
   const think = h("details", "think", h("summary", "", "Reasoning"), thoughts);
-  const answer = h("div", "answer");
+  const answer = h("div", "answer raw");
   const scroll = h("div", "scroll", answer);
   const found = h("ul", "findings");
   const failure = h("div", "error");
   scroll.tabIndex = 0;
   role(scroll, "region", "Text");
   let body = text(answer);
+  sources.set(answer, () => film.state);
   let shown = "";
 
   const payload = h("pre", "payload");
@@ -220,7 +222,6 @@ export function recorded(
     body.draw(!done);
     answer.toggleAttribute("data-open", !done);
     if (machine.playing) scroll.scrollTop = 1e9;
-    for (const v of state.violations) body.mark?.(content, v);
     fill(cuts, state.withdrawn, (w) =>
       h(
         "details",
@@ -229,11 +230,11 @@ export function recorded(
         h("del", "text", w.text ?? "(not kept)"),
       ),
     );
-    fill(found, state.violations, (v) => h("li", v.severity ?? "error", h("b", "", v.rule), `: ${v.message}`));
+    fill(found, state.violations, (v) => h("li", v.severity ?? "error", h("b", "", words(v.rule)), `: ${v.message}`));
     think.hidden = !state.thoughts;
     say(thoughts, state.thoughts);
     fill(failure, done && facts.error ? [facts.error] : [], (e) =>
-      h("div", "", h("b", "", e.type), h("p", "", e.message), e.hint && h("p", "hint", e.hint)),
+      h("div", "", h("b", "", e.type), e.message && h("p", "", e.message), h("p", "hint", ...ticks(e.hint))),
     );
   };
 

@@ -9,7 +9,8 @@ export type Spot = [from: number, to: number];
 export function spots(root: Element, list: Spot[], title: string): void {
   const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const texts: Text[] = [];
-  while (walk.nextNode()) texts.push(walk.currentNode as Text);
+  while (walk.nextNode())
+    if (!walk.currentNode.parentElement!.closest("button")) texts.push(walk.currentNode as Text);
   let at = 0;
   let i = 0;
   for (const node of texts) {

@@ -1,6 +1,6 @@
 // Plain text that grows: blocks of about 2 KB, so that the page lays out only what is in sight.
 
-import { div, h, min } from "./dom";
+import { div, min } from "./dom";
 import type { Body } from "./markdown";
 
 /** From this length on, a block ends with the line. */
@@ -19,7 +19,6 @@ interface Part {
 /** Draw plain text into `root` as it grows. */
 export function text(root: HTMLElement): Body {
   const parts: Part[] = [];
-  const marked = new Set<number>();
   let pending = "";
 
   const flush = () => {
@@ -46,7 +45,6 @@ export function text(root: HTMLElement): Body {
     },
     cut(_, keep) {
       flush();
-      marked.clear();
       while (parts.length && parts.at(-1)!.begins >= keep) parts.pop()!.el.remove();
       const last = parts.at(-1);
       if (!last) return;
@@ -55,22 +53,5 @@ export function text(root: HTMLElement): Body {
       last.el.replaceChildren(last.end);
     },
     draw: flush,
-    mark(content, { position, message }) {
-      // A finding may come before the text it was found in.
-      if (position == null || position >= content.length || marked.has(position)) return;
-      marked.add(position);
-      flush();
-      const start = [...content].slice(0, position).join("").length;
-      const part = parts.findLast((p) => p.begins <= start);
-      // A second finding inside one word, or before an earlier one, is read in the list below.
-      const at = part ? start - part.begins - part.length + part.end.length : -1;
-      if (!part || at < 0) return;
-      const node = part.end.splitText(at);
-      const word = h("mark", "found", /^\S{0,40}|^[^]/.exec(node.data)![0]);
-      part.end = node.splitText(word.textContent!.length);
-      word.title = message;
-      word.tabIndex = 0;
-      node.replaceWith(word);
-    },
   };
 }

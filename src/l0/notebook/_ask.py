@@ -38,6 +38,8 @@ _RULES: Final = {
 }
 GUARDRAIL_PRESETS: Final = tuple(_RULES)
 _SHOWN_PROMPT: Final = 200
+_REASONING: Final = {"include_reasoning": True, "include_thinking": True}
+"""What a model says of its thinking is shown, folded; one that says nothing costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def prepare(parsed: Namespace, prompt: str, names: Mapping[str, Any], setting: S
         "retry": parsed.retry or _values.retry(setting.retry),
         "timeout": _timeout(parsed, setting, script, notes),
         "continuation": resume,
+        "adapter_options": _REASONING,
         "meta": {"model": names_of[0], "prompt": request.prompt[:_SHOWN_PROMPT]},
     }
     structured = None if schema is None else structured_stream(schema, primary, **options)

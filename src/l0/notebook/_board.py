@@ -56,7 +56,7 @@ class Board:
     """
 
     text = ""
-    model = None
+    model = answers = None
     rows: Sequence[Any] = ()
 
     def __init__(

@@ -129,6 +129,11 @@ class MapStory:
         return self.outcome is None
 
     @property
+    def answers(self) -> str | None:
+        """The model that it asks."""
+        return self.model
+
+    @property
     def status(self) -> str:
         """In a word of the views."""
         if self.outcome is not None:

@@ -7,11 +7,10 @@ from typing import Final
 
 from l0.compose import MapProgress
 from l0.notebook._board_map import MapStory, money
-from l0.notebook._board_static import head
 from l0.notebook._look import FAINT, INK, LINE, SMALL
 from l0.notebook._picture import count, seconds
 from l0.notebook._rows import clean
-from l0.notebook._static import _NO_FORMULAS, NAMES, _error
+from l0.notebook._static import _NO_FORMULAS, NAMES, _error, head
 from l0.notebook._timeline import untimed
 
 _NONE: Final = "\N{EN DASH}"
@@ -88,7 +87,7 @@ def _html(story: MapStory, now: MapProgress, *, timeless: bool) -> str:
     right = "" if timeless or not now.elapsed else seconds(now.elapsed * 1000)
     line = " · ".join(filter(None, (_done(now), story.stopped)))
     parts = [
-        head(status, "map", story.model or "", right),
+        head(status, ["map", story.model or ""], right),
         _bar(now),
         f'<div style="min-height:1.5em">{escape(untimed(line) if timeless else line)}</div>',
         _table(_values(story, now, timeless=timeless)),

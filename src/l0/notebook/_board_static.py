@@ -17,15 +17,16 @@ from l0.notebook._rows import clean
 from l0.notebook._static import (
     _NO_FORMULAS,
     NAMES,
-    SIGNS,
     _answer,
     _error,
+    _facts,
     _findings,
-    _headline,
     _said,
     _small,
     _timings,
     _withdrawn,
+    dot,
+    head,
 )
 from l0.notebook._story import Story
 from l0.notebook._timeline import untimed
@@ -109,7 +110,7 @@ def _lines(board: Board, at: int, card: Story, picture: Picture, *, timeless: bo
     word = _word(board, at, timeless=timeless)
     if timeless and _lost(board, at):
         return [f"  {board.group.labels[at]} · {word}"]
-    told = [board.group.labels[at], word, *_headline(card, picture)[1:], badge]
+    told = [board.group.labels[at], word, *_facts(card, picture), badge]
     lines = ["  " + " · ".join(filter(None, told))]
     lines += [f"    {_said(entry)}" for entry in picture.withdrawn]
     if card.error is not None:
@@ -129,8 +130,7 @@ def _html(board: Board, pictures: list[Picture], *, timeless: bool) -> str:
     parts = [
         head(
             board.status,
-            _title(board),
-            verdict.says,
+            [_title(board), verdict.says],
             "" if timeless else " · ".join(filter(None, _totals(board, pictures))),
         ),
         *(_small(escape(note)) for note in board.notes),
@@ -140,25 +140,6 @@ def _html(board: Board, pictures: list[Picture], *, timeless: bool) -> str:
     ]
     style = "max-width:100%;padding:0.5em 0.25em 0;line-height:1.5"
     return f'<div class="{_NO_FORMULAS}" style="{style}">{"".join(parts)}</div>'
-
-
-def head(status: str, title: str, says: str, right: str) -> str:
-    """One line: how it stands, what it is, what came of it, and its numbers on the right."""
-    told = f" · {escape(clean(title))}" + (f" · {escape(clean(says))}" if says else "")
-    row = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em"
-    return (
-        f'<div style="{SMALL};line-height:2;{row}"><span>{dot(status)} '
-        f'<b style="font-weight:600;text-transform:capitalize">{NAMES.get(status, status)}</b>'
-        f'<span style="{FAINT}">{told}</span></span>'
-        + (f' <span style="{FAINT}">{escape(right)}</span>' if right else "")
-        + "</div>"
-    )
-
-
-def dot(status: str) -> str:
-    """The sign of a status, in its colour and its shape."""
-    ink = INK.get(status, INK["waiting"])
-    return f'<span style="color:{ink}">{SIGNS.get(status, "●")}</span>'
 
 
 def _columns(board: Board) -> str:
@@ -228,7 +209,7 @@ def _card_head(board: Board, at: int, card: Story, badge: str) -> str:
 def _numbers(board: Board, at: int, picture: Picture, card: Story, *, timeless: bool) -> str:
     told: list[Any] = [_word(board, at, timeless=timeless)]
     if not (timeless and _lost(board, at)):
-        told += _headline(card, picture)[1:]
+        told += _facts(card, picture)
     if not timeless:
         told += [
             each

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from l0.events import SYSTEM_CLOCK, Clock, TimerHandle
 from l0.notebook._bridge import HEARTBEAT, INTERVAL, Bridge
-from l0.notebook._stream import STATIC, WIDGET_MIME
+from l0.notebook._stream import STATIC, WIDGET_MIME, extras
 
 if TYPE_CHECKING:
     from l0.notebook._story import Story
@@ -210,10 +210,14 @@ def widget_class() -> type[Any]:
         cards: Any = traitlets.List().tag(sync=True)
         """Each run in full; read when the whole state is asked for."""
         rev = traitlets.Int(0).tag(sync=True)
+        extras: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+        """What draws code, marks findings and copies answers; a map has none."""
 
         def __init__(self, view: BoardView) -> None:
             self._view = view
-            super().__init__(status=view.bridge.status, meta=view.bridge.meta())
+            bridge = view.bridge
+            more = extras() if view.cards else None
+            super().__init__(status=bridge.status, meta=bridge.meta(), extras=more)
 
         def get_state(self, key: Any = None, drop_defaults: bool = False) -> Message:
             """The traits; those that grow are read from the stories, for the whole state."""

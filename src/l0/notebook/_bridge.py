@@ -26,6 +26,7 @@ from l0.events import (
 )
 from l0.notebook._rows import Row, clean, merge
 from l0.notebook._story import Story
+from l0.notebook._structured import error_of
 
 log = logging.getLogger("l0")
 
@@ -75,7 +76,7 @@ class Bridge:
         self._clock = clock or SYSTEM_CLOCK
         self._lock = threading.RLock()
         self._pending: list[Op] = []
-        self._status = story.status
+        self._status, self._model = story.status, story.answers
         self._sent_at = -1e9
         self._timer: TimerHandle | None = None
         self._due = 1e18
@@ -98,7 +99,7 @@ class Bridge:
         story = self.story
         told: dict[str, Any] = {
             "stream_id": story.stream_id,
-            "model": story.model,
+            "model": story.answers,
             "format": story.format,
             "notes": story.notes,
             "live": story.live,
@@ -106,8 +107,8 @@ class Bridge:
             "now_ms": self._now_ms(),
             **story.facts,
         }
-        if story.error is not None:
-            told["error"] = story.error
+        if (error := error_of(story)) is not None:
+            told["error"] = error
         clean: dict[str, Any] = _clean({**told, **self._facts})
         return clean
 
@@ -140,9 +141,12 @@ class Bridge:
             elif type(payload) is RestartPayload and payload.discarded_chars:
                 self._pending.append(["r", utf16_length(clean(self.story.text))])
             self._append_row(row)
-            if self.story.status != self._status:
+            before, self._model = self._model, self.story.answers
+            if self.story.status != self._status or self._model != before:
                 self._status = self.story.status
-                self._pending.append(["st", self._status, {"now_ms": self._now_ms()}])
+                told = {"now_ms": self._now_ms()}
+                known = {} if self._model == before else {"model": self._model}
+                self._pending.append(["st", self._status, {**told, **_clean(known)}])
                 self._tell_status()
             self._schedule()
 

@@ -41,9 +41,10 @@ def rate_of(times: Any) -> tuple[Any, Any] | None:
         since += 1
         if end - edges[-1] >= least and (since >= few or is_pause):
             step(end)
-    if since and last > edges[-1]:
+    if since and (last - edges[-1] >= least or not counts):
         step(last)
-    elif since:
+    elif since:  # too short for a step of its own, whose rate would be anything
+        edges[-1] = last
         counts[-1] += since
     rates = np.array(counts) / np.diff(edges)
     if first > 0:

@@ -26,6 +26,7 @@ class LiveDisplay(Output):
     Args:
         stream: the run; best before its start.
         model: the name shown.
+        fallbacks: the names of the models that are asked when it fails, in order.
         format: how the answer is drawn: markdown, text, json or code.
         notes: lines above the answer.
         quiet: collect the story, show nothing.
@@ -40,6 +41,7 @@ class LiveDisplay(Output):
         stream: Stream,
         *,
         model: str | None = None,
+        fallbacks: Sequence[str] = (),
         format: str = "markdown",
         notes: Sequence[str] = (),
         quiet: bool = False,
@@ -51,7 +53,7 @@ class LiveDisplay(Output):
         super().__init__(quiet=quiet, shell=shell)
         self.stream = stream
         self.background = background
-        self.story = Story(model=model, format=format, notes=notes)
+        self.story = Story(model=model, fallbacks=fallbacks, format=format, notes=notes)
         self.story.follow(stream)
         self._on_stop = on_stop
         self._clock = clock

@@ -71,7 +71,7 @@ class Opened:
         told = {
             "id": story.stream_id,
             "status": story.status,
-            "model": story.model or story.state.model,
+            "model": story.answers,
             "prompt": self.prompt,
             "notes": story.notes if self.timed else [*story.notes, UNTIMED],
             "error": story.error,

@@ -176,7 +176,7 @@ def cost_of(
     if not events:
         return None
     model = events[0].meta.get("model")
-    told = priced(events, prices, model if isinstance(model, str) else None)
+    told = priced(events, prices, [model if isinstance(model, str) else None])
     return None if told is None else told.total
 
 

@@ -197,8 +197,8 @@ def sides_text(sides: Sequence[tuple[str, Opened]]) -> str:
 
 def facts_of(opened: Opened, *, timeless: bool = False) -> str:
     """Model, status, attempts, tokens and how long it took."""
-    model = opened.story.model or opened.story.state.model
-    return " · ".join(filter(None, (model, opened.closing(timeless=timeless))))
+    told = (opened.story.answers, opened.closing(timeless=timeless))
+    return " · ".join(filter(None, told))
 
 
 def _marked(parts: Sequence[Part], side: int) -> str:

@@ -23,7 +23,7 @@ from l0.notebook._explorer_opened import Opened
 from l0.notebook._explorer_runs import Line, Runs
 from l0.notebook._explorer_static import facts_of
 from l0.notebook._static import NAMES
-from l0.notebook._stream import STATIC
+from l0.notebook._stream import STATIC, extras
 
 log = logging.getLogger("l0")
 
@@ -189,6 +189,8 @@ def widget_class() -> type[Any]:
         """The first answer, so that the page needn't ask for it."""
         texts: Any = traitlets.List().tag(sync=True)
         """What two runs side by side have to choose from."""
+        extras: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+        """What draws code, marks findings and copies the text, once a run is opened."""
         can_keep = traitlets.Bool().tag(sync=True)
         """Whether there is an output that its static form could replace."""
 
@@ -203,6 +205,8 @@ def widget_class() -> type[Any]:
         def _hear(self, _: Any, content: Any, __: Any) -> None:
             answer = self._desk.answer(content)
             if answer is not None and self.comm is not None:
+                if answer["type"] == "open" and self.extras is None:
+                    self.extras = extras()
                 self.send(answer)
 
         def __repr__(self) -> str:

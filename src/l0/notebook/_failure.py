@@ -39,7 +39,9 @@ def shown(error: BaseException, handle: Handle) -> BaseException:
     text = without_keys(str(error))
     if text != str(error):
         error = Error(text).with_traceback(None)
-    lines = [f"{type(error).__name__}: {text}", f"What to do: {advice(error)}", _where(handle)]
+    lines = [f"{type(error).__name__}: {text}", _where(handle)]
+    if not getattr(handle.display, "on_page", False):  # where the view doesn't say it
+        lines.insert(1, f"What to do: {advice(error)}")
     try:
         error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
     except (AttributeError, TypeError):  # a class without room for it is shown in full

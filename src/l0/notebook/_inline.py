@@ -13,10 +13,11 @@ from html import escape
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from l0.notebook._look import MONO
+
 HUGE: Final = 16_384
 """Text longer than this without a break is drawn plain."""
 
-MONO: Final = "font-family:ui-monospace,Menlo,Consolas,monospace"
 _CODE_STYLE: Final = (
     f"{MONO};font-size:0.93em;padding:0.1em 0.3em;border-radius:3px;"
     "color:inherit;background:rgba(128,128,128,0.1)"

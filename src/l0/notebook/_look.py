@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from typing import Final
 
 INK: Final = {
@@ -20,6 +22,19 @@ WAITING: Final = "rgba(128,128,128,0.45)"
 LINE: Final = "rgba(128,128,128,0.28)"
 SMALL: Final = "font-size:0.857em"
 FAINT: Final = "opacity:0.72"
+
+
+MONO: Final = "font-family:ui-monospace,Menlo,Consolas,monospace"
+_TICKS: Final = re.compile(r"`([^`]+)`")
+
+
+def hint(text: str) -> str:
+    """What is advised, with the names in it as code.
+
+    >>> hint("See `a<b`.")
+    'See <span style="font-family:ui-monospace,Menlo,Consolas,monospace">a&lt;b</span>.'
+    """
+    return _TICKS.sub(rf'<span style="{MONO}">\1</span>', escape(text))
 
 
 def details(summary: str, inside: str) -> str:

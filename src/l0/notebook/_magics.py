@@ -157,7 +157,8 @@ class L0Magics(Magics):
         if isinstance(handle, BoardHandle):
             handle.show_in(shown)
         else:
-            handle.display = LiveDisplay(handle.stream, model=handle.model, **shown)
+            shown |= {"model": handle.model, "fallbacks": handle.fallbacks}
+            handle.display = LiveDisplay(handle.stream, **shown)
         display = handle.display
         if asked.script is not None:
             asked.script.speed = self._speed(parsed.speed, headless=display.headless)

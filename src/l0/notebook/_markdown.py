@@ -14,7 +14,8 @@ from html import escape
 from typing import Final
 
 from l0.notebook._code import MOST, STYLE, highlight
-from l0.notebook._inline import HUGE, MONO, inline
+from l0.notebook._inline import HUGE, inline
+from l0.notebook._look import MONO
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s{]*)")
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?$")

@@ -72,6 +72,11 @@ class Output(ABC):
         """Whether nobody watches: no widget, one output at the end, the same in each execution."""
         return self._where == "headless"
 
+    @property
+    def on_page(self) -> bool:
+        """Whether a person sees it, and in it what a failed run is about."""
+        return self._where == "page" and not self._quiet
+
     def show(self) -> None:
         """Begin: a widget where a person watches, nothing yet elsewhere."""
         self._begun_in = self._cell()

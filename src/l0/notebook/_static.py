@@ -9,11 +9,13 @@ twice has the same bytes.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from html import escape
 from typing import Any, Final
 
 from l0.notebook import _markdown, _structured, _usage
-from l0.notebook._look import FAINT, INK, LINE, LOST, SMALL, details
+from l0.notebook._found import underlined
+from l0.notebook._look import FAINT, INK, LINE, LOST, SMALL, details, hint
 from l0.notebook._picture import Picture, Withdrawn, count, seconds, words
 from l0.notebook._rows import clean
 from l0.notebook._sources import story_of
@@ -62,13 +64,17 @@ def mimebundle(x: Any, *, timeless: bool | None = None) -> dict[str, str]:
 
 
 def _headline(story: Story, picture: Picture) -> list[str]:
-    """What is so whatever the clock says: model, fallback, attempts, tokens."""
+    """What is so whatever the clock says: the model that answers, fallback, attempts, tokens."""
+    return [*filter(None, [story.answers]), *_facts(story, picture)]
+
+
+def _facts(story: Story, picture: Picture) -> list[str]:
+    """The same without the model."""
     tries, fallback = len(picture.lanes), story.state.fallback_index
     tokens = picture.tokens
     return [
         part
         for part in (
-            story.model or story.state.model,
             f"fallback {fallback}" if fallback else "",
             count(tries, "attempt") if tries > 1 else "",
             count(tokens, "token") if tokens else "",
@@ -133,10 +139,9 @@ def text(story: Story, picture: Picture) -> str:
     lines += [f"  {_finding(violation)}" for violation in picture.violations]
     lines += [f"  tool {_tool_line(tool, timeless=True)}" for tool in picture.tools]
     lines += [f"  data {output}" for output in picture.outputs]
-    if story.error is not None:
-        lines.append(f"  {story.error['type']}: {untimed(story.error['message'])}")
-        if story.error.get("hint"):
-            lines.append(f"  {story.error['hint']}")
+    if (error := _structured.error_of(story)) is not None:
+        told = filter(None, [error["type"], untimed(error["message"])])
+        lines += [f"  {': '.join(told)}", *(f"  {each}" for each in [error.get("hint")] if each)]
     if used := _usage.usage(story):
         lines.append(f"  {used}")
     said = story.text
@@ -167,7 +172,7 @@ def html(story: Story, picture: Picture, *, timeless: bool = False) -> str:
         _findings(picture.violations),
         *(_tool(tool, timeless=timeless) for tool in picture.tools),
         *(_small(escape(f"data · {output}")) for output in picture.outputs),
-        _error(story.error, timeless=timeless),
+        _error(_structured.error_of(story), timeless=timeless),
         _below(story, picture, timeless=timeless),
     ]
     style = "max-width:100%;padding:0.5em 0.25em 0;line-height:1.5"
@@ -175,20 +180,27 @@ def html(story: Story, picture: Picture, *, timeless: bool = False) -> str:
 
 
 def _head(story: Story, picture: Picture, *, timeless: bool) -> str:
-    status = story.status
-    name = NAMES.get(status, status)
-    left = "".join(f"<span> · {escape(clean(fact))}</span>" for fact in _headline(story, picture))
     right = "" if timeless else " · ".join(_timings(picture))
-    ink = INK.get(status, INK["waiting"])
+    return head(story.status, _headline(story, picture), right)
+
+
+def head(status: str, facts: Iterable[str], right: str) -> str:
+    """One line: how it stands, what is known of it, and its numbers on the right."""
+    left = "".join(f"<span> · {escape(clean(fact))}</span>" for fact in facts if fact)
     row = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em"
     return (
-        f'<div style="{SMALL};line-height:2;{row}"><span>'
-        f'<span style="color:{ink}">{SIGNS.get(status, "●")}</span> '
-        f'<b style="font-weight:600;text-transform:capitalize">{name}</b>'
+        f'<div style="{SMALL};line-height:2;{row}"><span>{dot(status)} '
+        f'<b style="font-weight:600;text-transform:capitalize">{NAMES.get(status, status)}</b>'
         f'<span style="{FAINT}">{left}</span></span>'
         + (f' <span style="{FAINT}">{escape(right)}</span>' if right else "")
         + "</div>"
     )
+
+
+def dot(status: str) -> str:
+    """The sign of a status, in its colour and its shape."""
+    ink = INK.get(status, INK["waiting"])
+    return f'<span style="color:{ink}">{SIGNS.get(status, "●")}</span>'
 
 
 def _below(story: Story, picture: Picture, *, timeless: bool) -> str:
@@ -243,6 +255,7 @@ def _answer(story: Story) -> str:
             inside = _markdown.code_block(_pretty(story.text))
         case _:
             inside = _markdown.code_block(story.text)
+    inside = underlined(inside, story.text, story.state.violations)
     wide = "max-width:52em;" if story.format in {"markdown", "text"} else ""
     return f'<div style="margin:0.5em 0 0.35em;{wide}overflow-wrap:anywhere">{inside}</div>'
 
@@ -261,8 +274,8 @@ def _findings(violations: list[dict[str, Any]]) -> str:
 
 def _found(violation: dict[str, Any]) -> str:
     ink = INK["retrying"] if violation.get("severity") == "warning" else INK["failed"]
-    hint = violation.get("suggestion")
-    more = f' <span style="{FAINT}">{escape(str(hint))}</span>' if hint else ""
+    advice = violation.get("suggestion")
+    more = f' <span style="{FAINT}">{hint(str(advice))}</span>' if advice else ""
     style = f"{SMALL};margin:0.25em 0;padding-left:0.9em;border-left:2px solid {ink}"
     rule, _, said = _finding(violation).partition(": ")
     name = f'<b style="font-weight:600">{escape(rule)}</b>'
@@ -286,10 +299,11 @@ def _error(error: dict[str, str] | None, *, timeless: bool) -> str:
         f"margin:0.6em 0;padding:0.5em 0.9em;border:1px solid {LINE};"
         f"border-left:3px solid {INK['failed']};border-radius:4px;overflow-wrap:anywhere"
     )
-    hint = error.get("hint")
+    advice = error.get("hint")
     message = untimed(error["message"]) if timeless else error["message"]
-    more = f'<div style="{FAINT}">{escape(hint)}</div>' if hint else ""
+    said = f"<div>{escape(message)}</div>" if message else ""
+    more = f'<div style="{FAINT}">{hint(advice)}</div>' if advice else ""
     return (
         f'<div style="{style}"><b style="font-weight:600">{escape(error["type"])}</b>'
-        f"<div>{escape(message)}</div>{more}</div>"
+        f"{said}{more}</div>"
     )

@@ -49,6 +49,7 @@ class Story:
     Args:
         stream_id: the run.
         model: the name shown; else the one that the record tells.
+        fallbacks: the names of the models that are asked when it fails, in order.
         format: how the answer is drawn: markdown, text, json or code.
         notes: lines that stand above the answer.
         live: whether more may come; a record without an end is unfinished.
@@ -71,12 +72,14 @@ class Story:
         *,
         stream_id: str | None = None,
         model: str | None = None,
+        fallbacks: Sequence[str] = (),
         format: str = "markdown",
         notes: Sequence[str] = (),
         live: bool = False,
     ) -> None:
         self.stream_id = stream_id
         self.model = model
+        self.fallbacks = tuple(fallbacks)
         self.format = format
         self.notes = list(notes)
         self.live = live
@@ -161,6 +164,16 @@ class Story:
     def text(self) -> str:
         """The text that stands."""
         return self.state.content
+
+    @property
+    def answers(self) -> str | None:
+        """The name of the model that answers, or did so last; None where it is not known."""
+        at = self.state.fallback_index
+        if at == 0:
+            return self.model or self.state.model
+        if at <= len(self.fallbacks):
+            return self.fallbacks[at - 1]
+        return None if self.live else self.state.model  # while it goes on, of an earlier attempt
 
     @property
     def status(self) -> str:

@@ -66,16 +66,19 @@ class StreamView:
 
     def _send(self, message: dict[str, Any]) -> None:
         if self.widget is not None and self.widget.comm is not None:
-            self._offer_extras(op[1] for op in message["ops"] if op[0] == "d")
+            self._offer_extras(filter(None, map(_text_in, message["ops"])))
             self.widget.send(message)
 
     def _offer_extras(self, pieces: Iterable[str]) -> None:
-        """Hand the page what draws code, as soon as some comes."""
-        if self.widget.extras is None and self.bridge.story.format == "markdown":
-            text = self._tail + "".join(pieces)
-            self._tail = text[-2:]
-            if "```" in text or "~~~" in text:
-                self.widget.extras = extras()
+        """Hand the page what draws code and marks findings, as soon as some come."""
+        story = self.bridge.story
+        if self.widget.extras is not None or story.format == "data":
+            return
+        text = self._tail + "".join(pieces)
+        self._tail = text[-2:]
+        code = story.format == "markdown" and ("```" in text or "~~~" in text)
+        if code or any(each.position is not None for each in story.state.violations):
+            self.widget.extras = extras()
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         self.bridge.receive(content)
@@ -128,9 +131,18 @@ class StreamView:
         self.widget.close()
 
 
+def _text_in(op: list[Any]) -> str:
+    """The text that an operation brings to the page."""
+    if op[0] == "s":
+        return str(op[1]["content"])
+    return str(op[1]) if op[0] == "d" else ""
+
+
 @cache
 def extras() -> dict[str, str]:
-    """The module that draws code, copies and runs again, and its style (`js/src/extras.ts`).
+    """The module that draws code, marks findings, copies and runs again, and its style.
+
+    Its source is `js/src/extras.ts`.
 
     It is handed to a page that has a use for it, so that not every cell carries it.
     """

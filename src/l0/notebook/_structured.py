@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from l0.errors import SchemaValidationError
 from l0.notebook import _markdown
 from l0.notebook._look import FAINT, INK, LINE, SMALL, details
 from l0.notebook._picture import count, words
@@ -86,6 +87,15 @@ def structured_of(story: Story) -> Structured | None:
     if found is not None:
         found.value = _value(story, found)
     return found
+
+
+def error_of(story: Story) -> dict[str, str] | None:
+    """What ended a run; without what is wrong with the data, where that is said beside the data."""
+    error = story.error
+    if error is None or error["type"] != SchemaValidationError.__name__:
+        return error
+    found = structured_of(story)
+    return error if found is None or not found.faults else {**error, "message": ""}
 
 
 def _value(story: Story, found: Structured) -> Any:

@@ -81,25 +81,26 @@ def _cost(story: Story) -> RunCost | None:
     """Tokens and cost of each attempt; of a run seen from its middle on, the tokens alone."""
     prices = story.prices or _prices or {}
     events = [each for each in story.events if each.type != "TOKENS"]  # many, and of no price
-    told = priced(events, prices, story.model)
+    told = priced(events, prices, (story.model, *story.fallbacks))
     return RunCost(total=None, usage=story.state.usage) if told is None else told
 
 
 def priced(
-    events: Sequence[Any], prices: Prices | Mapping[str, Any], model: str | None
+    events: Sequence[Any], prices: Prices | Mapping[str, Any], models: Sequence[str | None]
 ) -> RunCost | None:
-    """What a run cost, whichever name the table has for its model; None: it is seen in part."""
+    """What a run cost, whichever names the table has for its models, in the order they are asked;
+    None: it is seen in part.
+    """
     told: RunCost | None = None
     with suppress(ValueError):  # its events begin in the middle, or are no run's
-        for name in _names(model):
-            told = cost_of_run(events, prices, model=name)
+        for names in _names(models):
+            told = cost_of_run(events, prices, model=names)
             if told.total is not None:
                 break
     return told
 
 
-def _names(model: str | None) -> list[dict[int, str]]:
-    """What the primary may be called in a table: `openai:gpt-x` is gpt-x to it."""
-    if not model:
-        return [{}]
-    return [{0: model}, {0: model.partition(":")[2] or model}]
+def _names(models: Sequence[str | None]) -> list[dict[int, str]]:
+    """What models may be called in a table: `openai:gpt-x` is gpt-x to it."""
+    known = {at: model for at, model in enumerate(models) if model}
+    return [known, {at: model.partition(":")[2] or model for at, model in known.items()}]

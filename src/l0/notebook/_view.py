@@ -70,7 +70,11 @@ def view(
         story.prices = prices if prices is not None else story.prices
         return View(story)
     named = getattr(x, "model", None) or (stream.options.meta or {}).get("model")
-    story = Story(model=named, format=format or getattr(x, "format", None) or "markdown")
+    story = Story(
+        model=named,
+        fallbacks=getattr(x, "fallbacks", ()),
+        format=format or getattr(x, "format", None) or "markdown",
+    )
     story.prices = prices
     story.follow(stream)
     return View(story, stream)
@@ -133,7 +137,7 @@ class View:
         before = self.story
         assert self._stream is not None
         self._stream = run(self._stream.options, stream_id=None)
-        self.story = Story(model=before.model, format=before.format)
+        self.story = Story(model=before.model, fallbacks=before.fallbacks, format=before.format)
         self.story.prices = before.prices
         self.story.follow(self._stream)
         self._live.show(self.story, stop=self._stream.abort)
@@ -180,6 +184,12 @@ def _is_free(options: Options, story: Story) -> bool:
 
 def _otherwise(story: Story, format: str) -> Story:
     """The same story, to be drawn otherwise."""
-    other = Story.of_events(story.events, model=story.model, format=format, notes=story.notes)
+    other = Story.of_events(
+        story.events,
+        model=story.model,
+        fallbacks=story.fallbacks,
+        format=format,
+        notes=story.notes,
+    )
     other.error = story.error
     return other
