@@ -42,7 +42,7 @@ check: $(READY) ## style, types and the layers of the house
 
 unit: $(READY) ## the Python tests; the browser's where a Chromium is there
 	$(BIN)/pytest -n auto -m "not kernel and not browser"
-	$(BIN)/pytest -n 4 --dist loadgroup -m "(kernel or browser) and not alone"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "(kernel or browser) and not alone"
 	$(BIN)/pytest -m alone tests/browser
 
 js: $(READY) ## the front-end: types, tests, and that the committed build is the one of its sources

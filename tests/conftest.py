@@ -26,8 +26,12 @@ settings.register_profile(
 settings.load_profile("l0")
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """The tests and their modules stay to the end: no collection of garbage goes through them."""
+    if session.config.getoption("loadgroup", default=False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError("this pytest-xdist keeps no group on one worker")
     gc.collect()
     gc.freeze()
 

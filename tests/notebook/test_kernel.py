@@ -2,6 +2,7 @@
 
 import os
 import queue
+import tempfile
 import time
 from types import SimpleNamespace
 
@@ -52,7 +53,10 @@ class Kernel:
         from jupyter_client.manager import KernelManager
 
         self.folder = store.parent
-        self.manager = KernelManager(transport="ipc")
+        # Sockets have short paths, and kernels of other processes others.
+        self.sockets = tempfile.TemporaryDirectory(prefix="l0-")
+        named = f"{self.sockets.name}/kernel.json"
+        self.manager = KernelManager(transport="ipc", connection_file=named)
         env = {**os.environ, "L0_STORE": str(store), "OPENAI_API_KEY": KEY}
         env["IPYTHONDIR"] = str(store.parent / "ipython")
         self.log = (store.parent / "kernel.log").open("wb")
@@ -66,6 +70,7 @@ class Kernel:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
         self.manager.cleanup_resources()
+        self.sockets.cleanup()
         self.log.close()
 
     def send(self, code, *, person=True):
