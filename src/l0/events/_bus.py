@@ -185,6 +185,16 @@ class EventBus:
 
         return unsubscribe
 
+    @property
+    def subscribers(self) -> tuple[_Subscriber, ...]:
+        """Who is called, and for which types (None: all), in the order they came."""
+        return self._subscribers
+
+    @property
+    def in_handler(self) -> bool:
+        """Whether this is asked from within a coroutine handler's call."""
+        return self._drainer is not None and self._drainer is asyncio.current_task()
+
     def on_change(self, watcher: Callable[[], None]) -> None:
         """Call `watcher` whenever handlers come or go, for those who cache `wants`."""
         self._watchers += (watcher,)

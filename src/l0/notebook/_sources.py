@@ -124,13 +124,7 @@ async def _read_path(path: str, stream_id: str | None, types: frozenset[str] | N
     async with reading(path) as opened:
         if hasattr(opened, "iter_records"):
             return list(opened.iter_records(stream_id, types))
-        if is_store(opened):
-            return await _read_store(opened, stream_id, types)
-        streams: dict[str, list[Any]] = {}  # a file has them as they came, one among the other
-        for record in opened.records(stream_id):
-            if types is None or record.type in types:
-                streams.setdefault(record.stream_id, []).append(record)
-        return [record for records in streams.values() for record in records]
+        return await _read_store(opened, stream_id, types)
 
 
 async def _read_store(store: Any, stream_id: str | None, types: frozenset[str] | None) -> list[Any]:

@@ -137,7 +137,7 @@ class Stream:
     async def _end(self) -> None:
         """Wait for the clean-up of a run that was left early."""
         run = self._run
-        if run.bus._drainer is asyncio.current_task():
+        if run.bus.in_handler:
             return  # in a coroutine callback, for which the clean-up waits
         if self._closer is not None:
             await asyncio.wait({self._closer})
@@ -310,7 +310,7 @@ class Stream:
             )
         made = Stream(run.options.replace(**{"stream_id": self.stream_id} | changes))
         own = run.options.on_event is not None  # the first to be told; it is an option
-        for handler, types in run.bus._subscribers[own:]:
+        for handler, types in run.bus.subscribers[own:]:
             made.subscribe(handler, types)
         if machine is not None:
             made._machine, made._run.state._on_phase = machine, machine.transition
