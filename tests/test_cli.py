@@ -169,6 +169,8 @@ def test_serve_is_a_model_for_any_client():
     """It prints the variables to set, answers the real client, and ends at Ctrl-C."""
     import openai
 
+    # What a shell runs in the background ignores Ctrl-C, and hands that on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "l0.cli", "serve", "429", "--speed", "0"],
         stdout=subprocess.PIPE,
@@ -176,6 +178,7 @@ def test_serve_is_a_model_for_any_client():
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
+    signal.signal(signal.SIGINT, before)
     try:
         name, _, url = process.stdout.readline().strip().partition("=")
         assert name == "OPENAI_BASE_URL"
