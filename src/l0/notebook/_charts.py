@@ -280,7 +280,8 @@ def _spread(source: Any, filters: dict[str, Any], column: str, title: str, unit:
 
 def _bars(figure: Figure, counts: Series[Any], colours: Mapping[str, str]) -> Figure:
     """A row for each first key, the largest at the top, and a colour for each second one."""
-    rows = [str(row) for row in counts.groupby(level=0).sum().sort_values(kind="stable").index]
+    sums = counts.groupby(level=0, observed=True).sum().sort_values(kind="stable")
+    rows = [str(row) for row in sums.index]
     found = {str(kind) for _, kind in counts.index}
     kinds = [kind for kind in colours if kind in found] + sorted(found - set(colours))
     for at, kind in enumerate(kinds):
