@@ -58,7 +58,8 @@ def _type(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"]).rsplit("/", 1)[1]
     if "anyOf" in schema:
-        return " | ".join(_type(option) for option in schema["anyOf"])
+        options = map(_type, schema["anyOf"])  # null last, wherever msgspec puts it
+        return " | ".join(sorted(options, key=lambda option: option == "null"))
     if "enum" in schema:
         return _literals(schema["enum"])
     kind = schema.get("type")
