@@ -23,6 +23,7 @@ LEAST: Final = 5_000
 
 THREADS: Final = min(4, os.cpu_count() or 1)
 _PART: Final = 150_000  # events that are in hand as text at a time, for each thread
+_SMALL: Final = 30_000
 _BLOCK: Final = 8 << 20
 _NEAR: Final = 1 << 18  # bytes that are looked at while the processor has them at hand
 _MOST: Final = 500  # of so many runs the ids are named; of more the rows between them are read
@@ -196,12 +197,15 @@ def _has_pyarrow() -> bool:
 
 
 def _ranges(sizes: Sequence[tuple[str, int]]) -> Iterator[tuple[str, str]]:
+    """The first and the last ids of parts; small ones first and last, when others wait for them."""
+    left, most = sum(size for _, size in sizes), _SMALL
     first, size = None, 0
     for at, (stream_id, more) in enumerate(sizes):
         first, size = first or stream_id, size + more
-        if size >= _PART or at == len(sizes) - 1:
+        if size >= most or at == len(sizes) - 1:
             yield first, stream_id
-            first, size = None, 0
+            left -= size
+            first, size, most = None, 0, max(_SMALL, min(_PART, left // 3))
 
 
 def _runs(connection: sqlite3.Connection, ends: tuple[str, str]) -> list[RunRow]:

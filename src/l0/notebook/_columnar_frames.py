@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,7 @@ def read_events(store: Any, types: frozenset[str] | None, passes: Passes) -> Dat
     return None if found is None else _checked(_events, found, types)
 
 
+@cache
 def _event_kinds(type_: str) -> Kinds:
     if type_ == "TOKENS":
         return {"start": "int64", "offsets_us": lists("int64")}
@@ -65,22 +67,19 @@ def _events(found: Events, types: frozenset[str] | None) -> DataFrame:
             found_cells[name][0].append(rows)
             found_cells[name][1].append(values)
     size = len(found.run)
-    base = {
-        "stream_id": ids(found),
-        "seq": pd.Series(found.seq.astype("int32")),
-        "ts": times(found.us),
-        "t": pd.Series((found.us - found.started()[found.run]) / 1e6),
-        "model": words([run.model for run in found.runs], found.run),
-        "type": words(found.types, found.code),
+    makers: dict[str, Callable[[], Any]] = {
+        "stream_id": lambda: ids(found),
+        "seq": lambda: pd.Series(found.seq.astype("int32")),
+        "ts": lambda: times(found.us),
+        "t": lambda: pd.Series((found.us - found.started()[found.run]) / 1e6),
+        "model": lambda: words([run.model for run in found.runs], found.run),
+        "type": lambda: words(found.types, found.code),
     }
-
-    def column(name: str) -> Any:
-        return spread(*found_cells[name], columns[name], size)
-
+    for name, dtype in columns.items():
+        makers[name] = partial(spread, *found_cells[name], dtype, size)
     with ThreadPoolExecutor(THREADS) as pool:
-        return pd.DataFrame(
-            base | dict(zip(columns, pool.map(column, columns), strict=True)), copy=False
-        )
+        made = pool.map(lambda make: make(), makers.values())
+        return pd.DataFrame(dict(zip(makers, made, strict=True)), copy=False)
 
 
 # --- attempts ---------------------------------------------------------------------------------
