@@ -1,7 +1,9 @@
 """Events of a large store are read as columns: the same frame, cell for cell, as row by row."""
 
+import re
 import sqlite3
 from datetime import timedelta
+from itertools import chain, zip_longest
 from json import dumps
 from random import Random
 
@@ -11,7 +13,7 @@ from pandas.testing import assert_frame_equal  # noqa: TID253  frames are what i
 
 from l0 import CheckIntervals
 from l0.errors import StoreError
-from l0.events import SQLiteEventStore, Usage, catalog
+from l0.events import JsonlEventStore, SQLiteEventStore, Usage, catalog, open_store
 from l0.guardrails import custom_pattern_rule
 from l0.notebook import _columnar, _columnar_frames, frames
 from l0.notebook._columnar_runs import read_runs
@@ -53,6 +55,26 @@ async def store(tmp_path):
     )
     yield made
     await made.close()
+
+
+@pytest.fixture(params=["SQLite", "JSONL", "a JSONL file"])
+async def log(request, store, tmp_path):
+    """The same records in each kind of log; in the file the runs stand among each other."""
+    if request.param == "SQLite":
+        yield store
+        return
+    files = JsonlEventStore(tmp_path / "runs")
+    for found in await store.list_streams():
+        await files.append(await store.get_events(found.stream_id))
+    await files.flush()
+    if request.param == "JSONL":
+        yield files
+    else:
+        runs = [path.read_bytes().splitlines(True) for path in files.stored_files()]
+        whole = tmp_path / "runs.jsonl"
+        whole.write_bytes(b"".join(chain(*zip_longest(*runs, fillvalue=b""))))
+        yield open_store(whole, read_only=True)
+    await files.close()
 
 
 def write(path, runs):
@@ -131,14 +153,14 @@ def both(monkeypatch, source, name="events", **arguments):
     ],
     ids=str,
 )
-async def test_columns_and_rows_give_the_same_frame(store, monkeypatch, arguments):
-    assert_frame_equal(*both(monkeypatch, store, **arguments), check_exact=True)
+async def test_columns_and_rows_give_the_same_frame(log, monkeypatch, arguments):
+    assert_frame_equal(*both(monkeypatch, log, **arguments), check_exact=True)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"model": "model-1"}, {"model": "nobody"}], ids=str)
 @pytest.mark.parametrize("name", ["attempts", "tokens", "violations"])
-async def test_the_other_frames_are_the_same_too(store, monkeypatch, name, arguments):
-    quick, slow = both(monkeypatch, store, name, **arguments)
+async def test_the_other_frames_are_the_same_too(log, monkeypatch, name, arguments):
+    quick, slow = both(monkeypatch, log, name, **arguments)
     assert_frame_equal(quick, slow, check_exact=True)
     assert len(quick) > 0 or arguments == {"model": "nobody"}
 
@@ -265,6 +287,97 @@ async def test_a_restart_that_keeps_more_than_there_was_is_left_to_the_rows(tmp_
     await made.close()
 
 
+@pytest.mark.parametrize("name", ["events", "attempts", "tokens", "violations"])
+async def test_every_kind_of_log_gives_the_same_frame(store, log, monkeypatch, name):
+    quick, _ = both(monkeypatch, log, name)
+    assert_frame_equal(quick, getattr(frames, name)(store), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"model": "model-1"}, {"outcome": "failed"}, {"model": "nobody"}], ids=str
+)
+async def test_runs_are_the_same_in_every_kind_of_log(log, monkeypatch, arguments):
+    quick, slow = runs_both(monkeypatch, log, **arguments)
+    assert_frame_equal(quick, slow, check_exact=True)
+    assert len(quick) > 0 or arguments == {"model": "nobody"}
+
+
+DAMAGE = {
+    "no record": lambda lines: [*lines[:3], b"{}\n", *lines[3:]],
+    "no JSON": lambda lines: [*lines[:3], b"}\n", *lines[3:]],
+    "an empty line": lambda lines: [*lines[:3], b"\n", *lines[3:]],
+    "of another version": lambda lines: [lines[0].replace(b'"v":1', b'"v":2'), *lines[1:]],
+    "data that are no object": lambda lines: [
+        *lines,
+        re.sub(rb'{"data":{.*?},"h', b'{"data":[],"h', lines[1]),
+    ],
+    "meta that is no object": lambda lines: [
+        re.sub(rb'"meta":{.*?}', b'"meta":[]', lines[0]),
+        *lines[1:],
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [(name, damage) for name in ("events", "tokens") for damage in DAMAGE]
+    + [("runs", damage) for damage in DAMAGE if damage != "data that are no object"],
+)
+async def test_a_damaged_line_is_told_by_the_rows(tmp_path, monkeypatch, damage, name):
+    files = await copied(tmp_path)
+    path = files.stored_files()[0]
+    path.write_bytes(b"".join(DAMAGE[damage](path.read_bytes().splitlines(True))))
+    monkeypatch.setattr(_columnar, "LEAST", 0)
+    with pytest.raises(StoreError, match=f"{path.name}|is damaged"):
+        getattr(frames, name)(files)
+    await files.close()
+
+
+async def test_a_torn_line_costs_itself_in_both(tmp_path, monkeypatch):
+    files = await copied(tmp_path)
+    path = files.stored_files()[0]
+    whole = len(frames.events(files))
+    path.write_bytes(path.read_bytes()[:-20])
+    quick, slow = both(monkeypatch, files)
+    assert_frame_equal(quick, slow, check_exact=True)
+    assert len(quick) == whole - 1
+    await files.close()
+
+
+async def test_a_run_that_died_is_unfinished_in_a_file_too(tmp_path, monkeypatch):
+    files = await copied(tmp_path)
+    path = files.stored_files()[0]
+    lines = path.read_bytes().splitlines(True)
+    path.write_bytes(b"".join(lines[: len(lines) // 2]))
+    quick, slow = runs_both(monkeypatch, files)
+    assert_frame_equal(quick, slow, check_exact=True)
+    assert list(quick["outcome"]) == ["unfinished"]
+    await files.close()
+
+
+@pytest.mark.parametrize("change", ["another run", "no begin"])
+async def test_files_that_no_store_has_written_are_left_to_the_rows(tmp_path, monkeypatch, change):
+    files = await copied(tmp_path)
+    path = files.stored_files()[0]
+    if change == "another run":
+        path = path.rename(path.with_stem("other"))
+    else:
+        path.write_bytes(b"".join(path.read_bytes().splitlines(True)[1:]))
+    monkeypatch.setattr(_columnar, "LEAST", 0)
+    assert _columnar_frames.read_events(files, None, lambda _: True) is None
+    assert read_runs(files, None, lambda _: True) is None
+    assert set(frames.events(files)["type"]) > {"TOKENS", "ERROR"}
+    await files.close()
+
+
+async def copied(tmp_path):
+    """A directory of JSONL with a run in it."""
+    files = JsonlEventStore(tmp_path / "files")
+    await told(*TROUBLE, meta={"model": "one"}, guardrails=[RULE], event_store=files)
+    await files.flush()
+    return files
+
+
 async def test_events_that_are_missing_leave_gaps_in_the_numbers(store, monkeypatch):
     await store.flush()
     with sqlite3.connect(store.path) as connection:
@@ -285,6 +398,20 @@ async def test_one_run_of_many(store, monkeypatch):
     quick, slow = both(monkeypatch, store, stream_id=stream_id)
     assert_frame_equal(quick, slow)
     assert set(quick["stream_id"]) == {stream_id}
+
+
+@pytest.mark.parametrize("name", ["runs", "events", "attempts", "tokens", "violations"])
+async def test_one_run_of_a_directory_is_read_from_its_file_alone(tmp_path, monkeypatch, name):
+    files = await copied(tmp_path)
+    await told(["other"], event_store=files)
+    await files.flush()
+    first, other = files.stored_files()
+    whole = getattr(frames, name)(files)
+    other.write_text("damaged\n")
+    monkeypatch.setattr(_columnar, "LEAST", 0)
+    alone = getattr(frames, name)(files, stream_id=first.stem)
+    assert_frame_equal(alone, whole[whole["stream_id"] == first.stem], check_categorical=False)
+    await files.close()
 
 
 async def test_a_run_whose_process_died_is_unfinished_in_both(store, monkeypatch):

@@ -168,6 +168,12 @@ class JsonlEventStore:
         lines = await self._read(lambda: list(read_lines(path)) if path.exists() else [], stream_id)
         return cast("list[bytes]", lines)
 
+    def stored_files(self) -> list[Path]:
+        """The files of all streams, by stream id; what was appended before is in them."""
+        self._check_open()
+        self._sink.flush_sync(PATIENCE)
+        return [self._files.path(stream_id) for stream_id in self._files.ids()]
+
     async def get_last_event(self, stream_id: str) -> Record | None:
         """The last record of a stream."""
         events = await self.get_events(stream_id)

@@ -31,6 +31,19 @@ def read_lines(path: Path) -> Iterator[bytes]:
         raise StoreError(f"can't read {path}: {error.strerror}; check the path") from error
 
 
+def whole_lines(path: Path) -> bytes:
+    """All whole lines of a file at once, with their newlines.
+
+    Raises:
+        StoreError: the file can't be read.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror}; check the path") from error
+    return text[: text.rfind(b"\n") + 1]
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a file.
 
@@ -138,6 +151,10 @@ class JsonlFile:
         """Nothing is held open."""
 
     # --- as it stands -----------------------------------------------------------------------------
+
+    def stored_files(self) -> list[Path]:
+        """The file itself."""
+        return [self._path]
 
     def stream_ids(self) -> list[str]:
         """The streams in it, as far as its lines can be read."""

@@ -154,7 +154,9 @@ def line_of(row: Row) -> bytes:
     ).encode()
 
 
-class _Line(msgspec.Struct):
+class Line(msgspec.Struct, gc=False):
+    """A line of JSONL, its payload and its meta as they stand."""
+
     stream_id: str
     seq: int
     ts: float
@@ -166,7 +168,23 @@ class _Line(msgspec.Struct):
     meta: msgspec.Raw = msgspec.Raw(b"")
 
 
-_decode_line = msgspec.json.Decoder(_Line).decode
+_lines = msgspec.json.Decoder(Line)
+_decode_line = _lines.decode
+
+
+def lines_of(text: bytes) -> list[Line]:
+    """The lines of a text, which ends where a line does.
+
+    Raises:
+        ValueError: one of them is no record; `row_of_line` says of which, and why.
+    """
+    try:
+        lines = _lines.decode_lines(text)
+    except RecursionError:
+        raise ValueError("it nests deeper than Python can follow") from None
+    if len(lines) != text.count(b"\n") or any(line.v != VERSION for line in lines):
+        raise ValueError(f"there is a line that is no record of version {VERSION}")
+    return lines
 
 
 def row_of_line(line: bytes) -> Row:

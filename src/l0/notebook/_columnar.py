@@ -1,22 +1,22 @@
-"""Events of a SQLite file as columns: the database joins the JSON of a run, pyarrow reads it.
+"""Events as columns: what is read of a log at a time, and what is put together of it.
 
-There is no step an event, so a million events take about a second. `_columnar_frames` makes the
-frames of it.
+There is no step an event, so a million events take about a second. `_columnar_sqlite` and
+`_columnar_jsonl` read the logs, `_columnar_frames` makes the frames.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache
 from threading import BoundedSemaphore
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
+
+J = TypeVar("J")
+R = TypeVar("R")
 
 LEAST: Final = 5_000
 """Of fewer events, rows one by one are as fast."""
@@ -26,48 +26,6 @@ _PART: Final = 150_000  # events that are in hand as text at a time, for each th
 _SMALL: Final = 30_000
 _BLOCK: Final = 8 << 20
 _NEAR: Final = 1 << 18  # bytes that are looked at while the processor has them at hand
-_MOST: Final = 500  # of so many runs the ids are named; of more the rows between them are read
-
-# The table is kept in order of stream and seq, and joined as it is walked: nothing is sorted. All
-# comes as one row, because the interpreter is asked for leave at each.
-_WHOLE: Final = """
-SELECT count(*), CAST(group_concat(type) || ',' AS BLOB),
-       CAST(group_concat(CAST(ts * 1000 + 0.5 AS INTEGER)) AS BLOB),
-       CAST(group_concat(data, char(10)) AS BLOB)
-FROM records WHERE stream_id BETWEEN ? AND ?
-"""
-_GROUPED: Final = """
-SELECT CAST(group_concat(id) AS BLOB), group_concat(events),
-       CAST(group_concat(seqs) AS BLOB), CAST(group_concat(types) || ',' AS BLOB),
-       CAST(group_concat(times) AS BLOB), CAST(group_concat(lines, char(10)) AS BLOB)
-FROM (
-    SELECT stream_id AS id, count(*) AS events, group_concat(seq) AS seqs,
-           group_concat(type) AS types,
-           group_concat(CAST(ts * 1000 + 0.5 AS INTEGER)) AS times,
-           group_concat(data, char(10)) AS lines
-    FROM records WHERE {where} GROUP BY stream_id
-)
-"""
-_INDEX: Final = "SELECT stream_id, event_count FROM streams ORDER BY stream_id"
-_RUNS: Final = """
-SELECT group_concat(id), group_concat(outcome), group_concat(begun), group_concat(meta, char(10)),
-       group_concat(size)
-FROM (
-    SELECT s.stream_id AS id, coalesce(s.outcome, 'unfinished') AS outcome,
-           CAST(r.ts * 1000 + 0.5 AS INTEGER) AS begun, coalesce(r.meta, '{}') AS meta,
-           CASE WHEN r.seq = 0 AND s.event_count - 1 =
-                (SELECT max(seq) FROM records WHERE stream_id = s.stream_id)
-           THEN s.event_count ELSE -1 END AS size
-    FROM streams s JOIN records r ON r.stream_id = s.stream_id
-    AND r.seq = (SELECT min(seq) FROM records WHERE stream_id = s.stream_id)
-    WHERE s.stream_id BETWEEN ? AND ?
-)
-"""
-_MODELS: Final = """
-SELECT stream_id, json_extract(data, '$.model') FROM records
-WHERE stream_id BETWEEN ? AND ? AND type = 'STREAM_FINISHED'
-AND json_type(data, '$.model') = 'text' ORDER BY stream_id DESC, seq DESC
-"""
 
 Kinds = Mapping[str, Any]
 """Fields of a payload, and what each is: the name of an Arrow type, or one; None: any JSON."""
@@ -87,6 +45,18 @@ class RunRow:
     outcome: str
     most: int = -1
     """How many events it has, unless some are missing; -1 where that is not known."""
+
+
+@dataclass(slots=True)
+class Ends:
+    """What the first and the last events of a run say of it, as JSON."""
+
+    run: RunRow
+    meta: str
+    summary: str | None
+    """The payload of the last SESSION_SUMMARY."""
+    finished: str | None
+    """The payload of the last STREAM_FINISHED."""
 
 
 @dataclass(slots=True)
@@ -120,181 +90,90 @@ class Events:
         return np.array([round(run.started * 1000) for run in self.runs], "int64")
 
 
-def read(
-    store: Any,
-    types: Iterable[str] | None,
-    kinds: Callable[[str], Kinds],
-    passes: Callable[[RunRow], bool],
-) -> Events | None:
-    """The events of the runs that are wanted, or None where they have to be read one by one.
+@dataclass(slots=True)
+class Told:
+    """What a log tells of runs, run by run: a value an event, but of `ids` and `counts`."""
 
-    Args:
-        store: what may be a `SQLiteEventStore`.
-        types: the types that are wanted; None: all.
-        kinds: the fields that are wanted of a type.
-        passes: whether a run is wanted.
+    ids: list[str]
+    counts: Any
+    """How many events each run has."""
+    seq: Any
+    us: Any
+    """Unix microseconds."""
+    code: Any
+    """The place of its type in `types`."""
+    types: list[str]
+    data: Any
+    """An Arrow array of JSON."""
+
+
+def parts_of(sizes: Iterable[tuple[J, int]], total: int) -> Iterator[list[J]]:
+    """What is read at a time, of things with so many events each.
+
+    The first parts and the last ones are small: nothing is parsed before the first one is read, or
+    read while the last one is parsed.
     """
-    connect = getattr(store, "connect_readonly", None)
-    if connect is None or not _has_pyarrow():
-        return None
-    import pyarrow as pa
-
-    with closing(connect()) as connection:
-        sizes = connection.execute(_INDEX).fetchall()
-    if sum(size for _, size in sizes) < LEAST:
-        return None
-    wanted = None if types is None else sorted(types)
-    try:
-        return _joined(list(_parts(connect, list(_ranges(sizes)), wanted, kinds, passes)))
-    except (pa.ArrowInvalid, msgspec.DecodeError, sqlite3.DataError, NotColumnarError):
-        return None
+    left, most = total, _SMALL
+    part: list[J] = []
+    size = 0
+    for each, more in sizes:
+        part.append(each)
+        size += more
+        if size >= min(most, _PART):
+            yield part
+            left -= size
+            part, size, most = [], 0, max(_SMALL, left // 3)
+    if part:
+        yield part
 
 
-def _parts(
-    connect: Callable[[], sqlite3.Connection],
-    ranges: Sequence[tuple[str, str]],
-    types: list[str] | None,
-    kinds: Callable[[str], Kinds],
-    passes: Callable[[RunRow], bool],
+def piped(
+    jobs: Iterable[J], read: Callable[[J], R], parse: Callable[[R], Events]
 ) -> Iterator[Events]:
-    """The parts of the file, one after another: while one is parsed, the next one is read.
-
-    Both work without the GIL. Two connections at once would not help: SQLite allocates under a lock
-    of the process, and takes twice the time.
-    """
+    """The parts of a log, in order: while some are parsed, the next one is read."""
     room = BoundedSemaphore(THREADS + 1)
 
-    def text(ends: tuple[str, str]) -> tuple[list[RunRow], tuple[Any, ...]]:
+    def reading(job: J) -> R:
         room.acquire()
-        known = _runs(connection, ends)
-        runs = [run for run in known if passes(run)]
-        return runs, _text(connection, runs, known, types) if runs else (None,) * 6
+        return read(job)
 
-    def part(read: Future[tuple[list[RunRow], tuple[Any, ...]]]) -> Events:
+    def parsing(found: Future[R]) -> Events:
         try:
-            return _part(*read.result(), kinds)
+            return parse(found.result())
         finally:
             room.release()
 
-    with (
-        closing(connect()) as connection,
-        ThreadPoolExecutor(1) as reader,
-        ThreadPoolExecutor(THREADS) as parsers,
-    ):
-        for found in [parsers.submit(part, reader.submit(text, ends)) for ends in ranges]:
-            yield found.result()
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(THREADS) as parsers:
+        for part in [parsers.submit(parsing, reader.submit(reading, job)) for job in jobs]:
+            yield part.result()
 
 
-def _has_pyarrow() -> bool:
-    try:
-        import pyarrow.json
-    except ImportError:
-        return False
-    return bool(pyarrow.json)
+# --- a part ------------------------------------------------------------------------------------
 
 
-# --- a part of the file -----------------------------------------------------------------------
+def events_of(runs: list[RunRow], told: Told, kinds: Callable[[str], Kinds]) -> Events:
+    """The events of these runs in a part of a log, in which others may be, too.
 
-
-def _ranges(sizes: Sequence[tuple[str, int]]) -> Iterator[tuple[str, str]]:
-    """The first and the last ids of parts; small ones first and last, when others wait for them."""
-    left, most = sum(size for _, size in sizes), _SMALL
-    first, size = None, 0
-    for at, (stream_id, more) in enumerate(sizes):
-        first, size = first or stream_id, size + more
-        if size >= most or at == len(sizes) - 1:
-            yield first, stream_id
-            left -= size
-            first, size, most = None, 0, max(_SMALL, min(_PART, left // 3))
-
-
-def _runs(connection: sqlite3.Connection, ends: tuple[str, str]) -> list[RunRow]:
-    ((ids, outcomes, begun, metas, sizes),) = connection.execute(_RUNS, ends)
-    if not ids:
-        return []
-    models = [meta.model for meta in _metas().decode_lines(metas)]
-    known = ids.split(",")
-    if not all(isinstance(model, str) for model in models):
-        named = first_models(connection, ends)
-        models = [
-            model if isinstance(model, str) else named.get(stream_id)
-            for model, stream_id in zip(models, known, strict=True)
-        ]
-    counts, starts = _numbers(sizes).tolist(), _numbers(begun).tolist()
-    each = zip(known, starts, models, outcomes.split(","), counts, strict=True)
-    return [RunRow(id, us / 1000, model, outcome, most) for id, us, model, outcome, most in each]
-
-
-def first_models(connection: sqlite3.Connection, ends: tuple[str, str]) -> dict[str, str]:
-    """The models that answered first in the runs from one id to another."""
-    return dict(connection.execute(_MODELS, ends).fetchall())  # the first one is read last
-
-
-@cache
-def _metas() -> Any:
-    return msgspec.json.Decoder(msgspec.defstruct("Meta", [("model", Any, None)], gc=False))
-
-
-def _text(
-    connection: sqlite3.Connection,
-    runs: Sequence[RunRow],
-    known: Sequence[RunRow],
-    types: list[str] | None,
-) -> tuple[Any, ...]:
-    """The ids of runs and their counts of events; numbers, types, times and data of all events."""
-    if len(runs) == len(known) or len(runs) > _MOST:
-        where, values = "stream_id BETWEEN ? AND ?", [runs[0].stream_id, runs[-1].stream_id]
-        known = known[known.index(runs[0]) : known.index(runs[-1]) + 1]
-        if types is None and all(run.most > 0 for run in known):
-            (found,) = connection.execute(_WHOLE, values)
-            if found[0] == sum(run.most for run in known):  # so none has less than its most
-                ids = ",".join(run.stream_id for run in known).encode()
-                return ids, ",".join(str(run.most) for run in known), None, *found[1:]
-    else:
-        where, values = f"stream_id IN ({_marks(runs)})", [run.stream_id for run in runs]
-    if types is not None:
-        where, values = f"{where} AND type IN ({_marks(types)})", [*values, *types]
-    (found,) = connection.execute(_GROUPED.format(where=where), values)
-    return tuple(found)
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
-
-
-def _part(runs: list[RunRow], told: tuple[Any, ...], kinds: Callable[[str], Kinds]) -> Events:
-    """The events of a part of the file, in which other runs may be, too."""
+    Raises:
+        NotColumnarError: what is told doesn't fit together.
+        pyarrow.ArrowInvalid: a field is not of its kind.
+    """
     import numpy as np
     import pyarrow as pa
 
-    ids, sizes, seqs, types, times, lines = told
-    if not ids:
-        none = np.empty(0, "int64")
-        return Events(runs, none, none, none, none, [])
     places = {run.stream_id: at for at, run in enumerate(runs)}
-    counts = _numbers(sizes)
-    known = np.array([places.get(id, -1) for id in ids.decode().split(",")], "int64")
-    run, words, data = np.repeat(known, counts), _split(types, b","), _split(lines, b"\n")
-    coded = words.dictionary_encode()
-    if seqs is None:
-        seq = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
-    else:
-        seq = _numbers(seqs)
-    names = [word[:-1].decode() for word in coded.dictionary.to_pylist()]
-    part = Events(runs, run, seq, _numbers(times), coded.indices.to_numpy(), names)
-    if not len(run) == len(seq) == len(part.us) == len(part.code) == len(data):
+    known = np.array([places.get(id, -1) for id in told.ids], "int64")
+    data = told.data
+    part = Events(runs, np.repeat(known, told.counts), told.seq, told.us, told.code, told.types)
+    if not len(part.run) == len(part.seq) == len(part.us) == len(part.code) == len(data):
         raise NotColumnarError("there are as many times, types and payloads as events")
     if (known < 0).any():
-        here = np.flatnonzero(run >= 0)
+        here = np.flatnonzero(part.run >= 0)
         data = data.take(pa.array(here))
-        part.run, part.seq, part.us, part.code = (
-            run[here],
-            seq[here],
-            part.us[here],
-            part.code[here],
-        )
+        for name in ("run", "seq", "us", "code"):
+            setattr(part, name, getattr(part, name)[here])
         used = np.unique(part.code)
-        part.types = [names[at] for at in used]
+        part.types = [told.types[at] for at in used]
         part.code = np.searchsorted(used, part.code)
     for type_ in part.types:
         wanted = kinds(type_)
@@ -305,7 +184,15 @@ def _part(runs: list[RunRow], told: tuple[Any, ...], kinds: Callable[[str], Kind
     return part
 
 
-def _split(text: bytes, end: bytes) -> Any:
+def no_events(runs: list[RunRow]) -> Events:
+    """A part of runs without events that are wanted."""
+    import numpy as np
+
+    none = np.empty(0, "int64")
+    return Events(runs, none, none, none, none, [])
+
+
+def split(text: bytes, end: bytes) -> Any:
     """Texts that stand behind each other, as an Arrow array; each keeps its end, if it has one."""
     import numpy as np
     import pyarrow as pa
@@ -320,12 +207,6 @@ def _split(text: bytes, end: bytes) -> Any:
     return pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     )
-
-
-def _numbers(text: bytes | str) -> Any:
-    import numpy as np
-
-    return np.fromstring(text, "int64", sep=",")
 
 
 def _fields(lines: Any, kinds: Kinds) -> dict[str, list[Any]]:
@@ -356,7 +237,8 @@ def _fields(lines: Any, kinds: Kinds) -> dict[str, list[Any]]:
     return found
 
 
-def _joined(parts: Sequence[Events]) -> Events:
+def joined(parts: Sequence[Events]) -> Events:
+    """The parts of a log as one."""
     import numpy as np
 
     types = sorted({type_ for part in parts for type_ in part.types})

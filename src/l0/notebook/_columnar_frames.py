@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from l0.notebook import _columns
-from l0.notebook._columnar import THREADS, Events, Kinds, NotColumnarError, RunRow, read
+from l0.notebook._columnar import THREADS, Events, Kinds, NotColumnarError, RunRow
 from l0.notebook._columnar_parts import (
     Batches,
     Restarts,
@@ -23,6 +23,7 @@ from l0.notebook._columnar_parts import (
     lists,
     numbers,
 )
+from l0.notebook._columnar_read import read
 from l0.notebook._columnar_series import ARROW, ids, spread, times, words
 
 if TYPE_CHECKING:

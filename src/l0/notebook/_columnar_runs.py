@@ -1,41 +1,21 @@
-"""The runs of a SQLite file: what their last events say, found from the end without the rest."""
+"""The runs of a large store: what their last events say, without making anything of the rest."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from l0.notebook import _columns
-from l0.notebook._columnar import RunRow, first_models
+from l0.notebook import _columnar_jsonl, _columnar_sqlite, _columns
+from l0.notebook._columnar import Ends, NotColumnarError, RunRow
 from l0.notebook._frame_rows import Values, run_rows, seconds
 from l0.notebook._frame_runs import Run, grouped, microseconds
 
-_ENDS: Final = "('SESSION_START', 'SESSION_SUMMARY', 'SESSION_END', 'STREAM_FINISHED')"
-_LAST: Final = (
-    "(SELECT data FROM records WHERE stream_id = s.stream_id AND type = '{}' "
-    "ORDER BY seq DESC LIMIT 1)"
-)
-_RUNS: Final = f"""
-SELECT s.stream_id, r.ts, coalesce(s.outcome, 'unfinished'),
-       coalesce(r.meta, (SELECT meta FROM records
-                         WHERE stream_id = s.stream_id AND seq = 0), '{{}}'),
-       {_LAST.format("SESSION_SUMMARY")}, {_LAST.format("STREAM_FINISHED")}
-FROM streams s JOIN records r ON r.stream_id = s.stream_id
-AND r.seq = (SELECT seq FROM records WHERE stream_id = s.stream_id AND type IN {_ENDS}
-             ORDER BY seq LIMIT 1)
-ORDER BY s.stream_id
-"""  # noqa: S608  constants all
-
-_Found = tuple[str, float, str, str, str | None, str | None]
-
 
 class _Meta(msgspec.Struct, gc=False):
-    model: Any = None
     prompt: Any = None
 
 
@@ -69,37 +49,37 @@ class _Summary(msgspec.Struct, gc=False):
 
 def read_runs(store: Any, stream_id: str | None, passes: Callable[[RunRow], bool]) -> Values | None:
     """What the frame of runs is made of, or None where the events have to be read one by one."""
-    connect = getattr(store, "connect_readonly", None)
-    if connect is None or stream_id is not None:
+    if stream_id is not None:
         return None
     try:
-        with closing(connect()) as connection:
-            rows = list(_rows(store, connection, passes))
-    except (sqlite3.Error, msgspec.DecodeError):
+        for ways in (_columnar_sqlite, _columnar_jsonl):
+            ends = ways.ends(store)
+            if ends is not None:
+                return _values(store, ends, passes)
+    except (sqlite3.Error, msgspec.DecodeError, NotColumnarError):
         return None
+    return None
+
+
+def _values(store: Any, ends: Iterable[Ends], passes: Callable[[RunRow], bool]) -> Values:
+    rows: list[tuple[Any, ...]] = []
+    for each in ends:
+        if not passes(each.run):
+            continue
+        if each.summary is None:  # it goes on, or died: all of its events are needed
+            rows += _of_events(store, each.run.stream_id)
+            continue
+        prompt = _decoder(_Meta).decode(each.meta).prompt
+        row = (
+            each.run.stream_id,
+            microseconds(each.run.started),
+            each.run.model,
+            prompt if isinstance(prompt, str) else None,
+            each.run.outcome,
+        )
+        rows.append((*row, *_cells(_decoder(_Summary).decode(each.summary), each.finished)))
     columns = zip(*rows, strict=True) if rows else [()] * len(_columns.RUNS)
     return {name: list(column) for name, column in zip(_columns.RUNS, columns, strict=True)}
-
-
-def _rows(
-    store: Any, connection: sqlite3.Connection, passes: Callable[[RunRow], bool]
-) -> Iterator[tuple[Any, ...]]:
-    """A row a run, in the order of the frame's columns."""
-    found = msgspec.convert(connection.execute(_RUNS).fetchall(), list[_Found])
-    metas = [_decoder(_Meta).decode(each[3]) for each in found]
-    named: dict[str, str] = {}
-    if not all(isinstance(meta.model, str) for meta in metas):
-        named = first_models(connection, (found[0][0], found[-1][0]))
-    for (stream_id, ts, outcome, _, told, finished), meta in zip(found, metas, strict=True):
-        model = meta.model if isinstance(meta.model, str) else named.get(stream_id)
-        if not passes(RunRow(stream_id, ts, model, outcome)):
-            continue
-        if told is None:  # it goes on, or died: all of its events are needed
-            yield from _of_events(store, stream_id)
-            continue
-        prompt = meta.prompt if isinstance(meta.prompt, str) else None
-        of_run = (stream_id, microseconds(ts), model, prompt, outcome)
-        yield (*of_run, *_cells(_decoder(_Summary).decode(told), finished))
 
 
 def _cells(told: Any, finished: str | None) -> tuple[Any, ...]:

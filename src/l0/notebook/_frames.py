@@ -155,15 +155,19 @@ def _by_columns(
     source: Any, filters: dict[str, Any], read: Callable[..., T | None], *what: Any
 ) -> T | None:
     """What a frame of a large store is, without a step an event, where that can be."""
-    passes = Filter(**filters).passes
-    if is_store(source):
-        return read(source, *what, passes)
+    wanted = Filter(**filters)
+
+    def made_of(store: Any) -> T | None:
+        if not is_store(store) or (wanted.stream_id and hasattr(store, "stored_files")):
+            return None  # a run in a file of its own is read from there alone
+        return read(store, *what, wanted.passes)
+
     if not isinstance(source, str | PathLike):
-        return None
+        return made_of(source)
 
     async def opened() -> T | None:
         async with reading(fspath(source)) as store:
-            return read(store, *what, passes) if is_store(store) else None
+            return made_of(store)
 
     made: T | None = run_sync(opened())
     return made
