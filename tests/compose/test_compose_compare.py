@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l0.compose import Compare, CompareOptions, Difference, _compare_parts
+from l0.compose import (
+    Compare,
+    CompareOptions,
+    Difference,
+    _compare,
+    _compare_candidates,
+    _compare_parts,
+)
 from l0.compose._consensus_values import canonical
 
 
@@ -166,6 +173,71 @@ def test_as_multisets_every_item_is_compared_with_every_other_in_effect(one, oth
 
 BIG = 2**60
 ODD = (BIG, BIG + 1, BIG + 300, 2.0**60, 2.0**60 + 256, 10**400, -(10**400))
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {"x": st.sampled_from([1, 1.0005, 1.001, 1.5, 2, 2.0, math.nan, "a", True, None])},
+        optional={
+            "y": st.sampled_from([0.0, 0.0007, "A", " a", False]),
+            "z": st.fixed_dictionaries({"w": st.integers(0, 3)})
+            | st.lists(st.integers(0, 2) | st.sampled_from([0.0007, *ODD, math.nan]), max_size=2)
+            | st.lists(st.dictionaries(st.sampled_from("uv"), st.just(1)), max_size=1),
+        },
+    ),
+    max_size=30,
+)
+
+
+@given(
+    ROWS, ROWS, st.booleans(), st.booleans(), st.sampled_from([0, 0.0005, 0.001, 200.0, math.inf])
+)
+@settings(max_examples=150, deadline=None)
+def test_many_dicts_are_matched_as_if_each_was_compared_with_every_other(
+    one, other, case, extra, tolerance
+):
+    """Also where only those are compared that have something in common."""
+    options = CompareOptions(
+        tolerance=tolerance,
+        case_sensitive=case,
+        ignore_array_order=True,
+        ignore_extra_fields=extra,
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_compare_candidates, "_FEW", 0)
+        patched.setattr(_compare_candidates, "_SHARE", 1)
+        compared_one_by_one(one, other, options)
+    compared_one_by_one(one, other, options)
+
+
+@pytest.mark.parametrize("extra", [False, True])
+@pytest.mark.parametrize("near", [0.0005, 0.5])
+def test_a_long_list_of_dicts_is_not_compared_one_by_one(near, extra, monkeypatch):
+    """With those that are like it at the end of a path, not with three hundred."""
+    looks, own = [], _compare._values
+    monkeypatch.setattr(_compare, "_values", lambda *told: looks.append(1) or own(*told))
+    one = [{"id": f"n{n}", "at": {"x": float(n), "y": 1.0}} for n in range(300)]
+    two = [{**row, "at": {**row["at"], "x": row["at"]["x"] + near}} for row in reversed(one)]
+    options = CompareOptions(ignore_array_order=True, ignore_extra_fields=extra)
+    assert len(Compare.arrays(one, two, options)) == (0 if near < 0.001 else 600)
+    assert len(looks) < 300 * 10
+    for row in (*one, *two):
+        del row["id"]
+    lists = ([[each["at"]["x"], 1] for each in rows] for rows in (one, two))
+    for rows in ((one, two), lists):
+        looks.clear()
+        assert len(Compare.arrays(*rows, options)) == (0 if near < 0.001 else 600)
+        assert len(looks) < 300 * 10
+
+
+@pytest.mark.parametrize("other", [int, float], ids=["integers", "floats"])
+def test_lists_of_numbers_that_no_float_says_are_found_among_many(other):
+    """Beside floats, and among themselves."""
+    one = [[other(BIG + 2**20 * n), 1] for n in range(40)]
+    two = [[1, BIG + 2**20 * n + (n > 20)] for n in reversed(range(40))]
+    options = CompareOptions(ignore_array_order=True, tolerance=200.0)
+    assert Compare.arrays(one, two, options) == []
+    assert Compare.arrays(two, one, options) == []
+
+
 NUMBERS = st.lists(
     st.sampled_from((1, 1.0005, 1.001, 1.0015, 1.002, 3, 3.0, -1, 0.5, *ODD))
     | st.sampled_from((math.inf, -math.inf, math.nan))

@@ -128,6 +128,17 @@ def test_meta_is_a_deep_read_only_snapshot():
         event.meta["user"]["name"] = "eve"
 
 
+@pytest.mark.parametrize("kind", [dict, list, tuple])
+def test_meta_that_contains_itself_is_refused_with_what_to_give(kind):
+    """As every other place that takes meta does."""
+    around = {}
+    around["me"] = around if kind is dict else kind([around])
+    with pytest.raises(ValueError, match="meta contains itself, or nests deeper"):
+        EventBus(meta=around)
+    with pytest.raises(TypeError, match="meta is a mapping, such as"):
+        EventBus(meta="ada")
+
+
 def test_time_never_decreases_when_the_wall_clock_jumps_back():
     clock = VirtualClock()
     bus = EventBus(clock=clock)

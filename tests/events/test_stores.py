@@ -131,6 +131,30 @@ async def test_a_limit_that_is_no_count_is_refused_by_every_store(name, limit, n
 
 
 @pytest.mark.parametrize(
+    ("suffix", "instead"),
+    [(".db", "use SQLiteEventStore"), (".jsonl", "record to a directory")],
+)
+async def test_what_is_opened_for_reading_refuses_every_way_to_write(suffix, instead, tmp_path):
+    """And says where to write."""
+    path = tmp_path / f"runs{suffix}"
+    if suffix == ".db":
+        store = SQLiteEventStore(path)
+        await store.append(records_of_run("a"))
+        await store.close()
+    else:
+        store = JsonlEventStore(tmp_path)
+        await store.append(records_of_run("a"))
+        await store.close()
+        (tmp_path / "a.jsonl").rename(path)
+    store = open_store(path, read_only=True)
+    for writing in (store.append(records_of_run("b")), store.delete("a"), store.compact()):
+        with pytest.raises(StoreError, match=instead):
+            await writing
+    assert [stream.stream_id for stream in await store.list_streams()] == ["a"]
+    await store.close()
+
+
+@pytest.mark.parametrize(
     ("breaking", "message"),
     [
         ("get_last_event", "get_last_event"),

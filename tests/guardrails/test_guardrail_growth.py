@@ -21,6 +21,8 @@ from l0.guardrails import (
     strict_guardrails,
     zero_output_rule,
 )
+from l0.guardrails._fence import next_mark
+from l0.guardrails._phrases import CATEGORIES, PhraseScanner, PhraseSet
 
 SETS = {
     "strict set": strict_guardrails,
@@ -72,6 +74,70 @@ def test_s56_ten_times_the_text_costs_ten_times_as_much(name):
     assert whole <= 12 * tenth
 
 
+class Counted:
+    """A compiled expression that counts the characters its searches go over."""
+
+    def __init__(self, pattern, seen):
+        self._pattern = pattern
+        self._seen = seen
+
+    def __getattr__(self, name):
+        return getattr(self._pattern, name)
+
+    def search(self, text, pos=0, end=sys.maxsize):
+        found = self._pattern.search(text, pos, end)
+        self._seen.append((found.end() if found else min(end, len(text))) - pos)
+        return found
+
+
+PHRASES = [phrase for phrases in CATEGORIES.values() for phrase in phrases]
+UNITS = [
+    *("[", "{", "x", "i", "<", "#", "k", "ai ", "as an ai ", "i ", "[insert ", "{{a", "xxx "),
+    *("i cannot ", "here's the json ", "cannot ", "as a", "word "),
+]
+
+
+@pytest.mark.parametrize("size", [4, 65, 1000, 20_000])
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_text_has_phrases_searched_for_again_and_again(unit, size):
+    """Not one where every place is a candidate: each character is gone over a few times."""
+    seen = []
+    phrases = PhraseSet(PHRASES)
+    phrases.pattern = Counted(phrases.pattern, seen)
+    phrases.unfinished = Counted(phrases.unfinished, seen)
+    phrases.cores = tuple(Counted(core, seen) for core in phrases.cores)
+    scanner = PhraseScanner(phrases)
+    text = (unit * 20_000)[:20_000]
+    for at in range(0, len(text), size):
+        scanner.feed(text[at : at + size], at)
+    scanner.flush()
+    assert sum(seen) <= len(text) * {4: 80, 65: 8}.get(size, 5)
+    assert len(seen) <= 2 * len(text)  # a search costs something, however short
+
+
+class CountedText(str):
+    """A text that counts the characters that looking for something in it goes over."""
+
+    __slots__ = ("seen",)
+
+    def find(self, what, start=0, end=sys.maxsize):
+        at = super().find(what, start, end)
+        self.seen += (at + len(what) if at >= 0 else min(end, len(self))) - start
+        return at
+
+
+@pytest.mark.parametrize("unit", ["~~~\n", "```\n", "a\n~~~\n", "``` ~~~ ", "~~~ "])
+def test_marks_of_one_kind_are_found_without_looking_far_for_the_other(unit):
+    """From each mark to the next, a text is gone over a few times in all."""
+    text = CountedText(unit * 20_000)
+    text.seen = pos = marks = 0
+    while (pos := next_mark(text, pos, "")) < len(text):
+        marks += 1
+        pos += 3
+    assert marks == text.count("~~~") + text.count("```")
+    assert text.seen <= 1100 * marks
+
+
 def size_of(thing):
     """Bytes of a thing and all it holds, apart from rules, classes and compiled expressions."""
     seen, todo, total = set(), [thing], 0
@@ -103,6 +169,7 @@ def size_of(thing):
         pytest.param('["' + "\\n" * 5000, id="a string"),
         pytest.param("```\n" + "code " * 2000, id="code"),
         pytest.param("- a | b " * 1250, id="a long row"),
+        pytest.param("```py\n```\n" * 1000, id="fences"),
     ],
 )
 def test_what_is_remembered_is_bounded(name, text):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from guardrail_helpers import cut_texts, every, judged, pieces, prose, told
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from l0.events import Severity
@@ -114,6 +114,70 @@ def test_growing_text_gives_what_the_whole_text_gives(parts, size):
         grown += scanner.feed(text[start : start + size], start) or ()
     grown += scanner.flush() or ()
     assert grown == list(phrases.find(text))
+
+
+NESTED = ["foo bar baz qux", "bar", "bar baz", "baz qux", "quick brown", "the quick", "qux foo"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*" ".join(NESTED).split(), "fo", "b", "z" * 30, "\n", "  "]), max_size=20
+    ).map(" ".join),
+    st.integers(1, 30),
+)
+@example("z " * 4 + "foo bar baz qux " + "z " * 20, 1)
+def test_phrases_that_have_others_in_them_are_found_however_the_text_comes(text, size):
+    """The first to begin wins, even where a later one is complete before it."""
+    phrases = PhraseSet(NESTED)
+    scanner, grown = PhraseScanner(phrases), []
+    for start in range(0, len(text), size):
+        grown += scanner.feed(text[start : start + size], start) or ()
+    grown += scanner.flush() or ()
+    assert grown == list(phrases.find(text))
+
+
+CANDIDATES = ["[", "{{", "x", "xx", "ai ", " as an ai", "i ", "[insert ", "i can", "i cannot ", "a"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*CANDIDATES, *map(spelled, dict(PHRASES).values())]),
+            st.integers(1, 200),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from([1, 7, 60, 400, 10_000]),
+)
+def test_runs_of_candidates_give_what_the_whole_text_gives(runs, size):
+    """Long ones, where many starts are looked at together."""
+    text = "".join(unit * count for unit, count in runs)[:3000]
+    phrases = PhraseSet([phrase for _, phrase in PHRASES])
+    scanner, grown = PhraseScanner(phrases), []
+    for start in range(0, len(text), size):
+        grown += scanner.feed(text[start : start + size], start) or ()
+    grown += scanner.flush() or ()
+    assert grown == list(phrases.find(text))
+    assert [found.span() for found in phrases.matches(text.lower(), 0)] == [
+        (found.start, found.end) for found in grown
+    ]
+
+
+@pytest.mark.parametrize(
+    "before", ["", "{{", "[insert", "xxx", "unable", "{{" * 9, "{{ [your" * 30]
+)
+@pytest.mark.parametrize(
+    "said", ["i cannot", "i cannots", "{{{a}}", "xxxx", "as an ai", "as an air"]
+)
+def test_a_phrase_is_found_at_any_distance_from_a_candidate(before, said):
+    """And what only begins like one is none, wherever a look at the text may end."""
+    phrases = PhraseSet([phrase for _, phrase in PHRASES])
+    for distance in range(160):
+        text = f"{before} {'-' * distance} {said}{'-' * 200}"
+        found = [match.span() for match in phrases.matches(text, 0)]
+        assert found == [(match.start, match.end) for match in phrases.find(text)]
 
 
 def test_one_category_needs_no_list():

@@ -88,17 +88,21 @@ async def test_the_turn_is_kept_from_attempt_to_attempt():
     assert (alone, second) == (ALONE, [4, 9, 14, 19])
 
 
-@pytest.mark.parametrize("how", ["left", "dropped", "aborted", "failed", "cancelled"])
+@pytest.mark.parametrize("how", ["left", "broken off", "dropped", "aborted", "failed", "cancelled"])
 async def test_however_a_run_ends_the_next_one_is_alone(how):
     """Its turn is given back when it has ended."""
     stream = watched([], paced("x", error=ValueError("odd")) if how == "failed" else None)
     if how == "left":
         async with stream:
             await anext(stream)
-    elif how == "dropped":
-        await anext(stream)
-        del stream
-        gc.collect()
+    elif how in {"broken off", "dropped"}:
+        if how == "dropped":
+            await anext(stream)
+            del stream
+            gc.collect()
+        else:
+            async for _ in stream:
+                break
         while stagger_of(asyncio.get_running_loop()).alive:
             await asyncio.sleep(0)
     elif how == "aborted":
@@ -124,6 +128,15 @@ async def test_a_run_that_is_held_takes_a_turn_as_long_as_it_is():
     await anext(held)
     assert await lengths_of() == TOGETHER[1]
     await held.aclose()
+    assert await lengths_of() == ALONE
+
+
+async def test_a_run_that_was_just_broken_off_is_still_under_way():
+    """Its connection is open until the loop has its turn; runs after it are not put off further."""
+    for _ in range(3):
+        async for _ in watched([]):
+            break
+        assert await lengths_of() == TOGETHER[1]
     assert await lengths_of() == ALONE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -13,6 +12,7 @@ import msgspec
 from l0.adapters._contract import ACTIVITY, AdaptedEvent, Decoded, Decoder
 from l0.adapters._values import error_event, roots
 from l0.errors import InvalidStreamError, NetworkError, NetworkErrorType
+from l0.errors._nearest import nearest
 from l0.events import Event, EventType, ToolCall, Usage
 
 Chosen = TypeVar("Chosen", bound="AdapterOptions")
@@ -69,8 +69,8 @@ def options_of(cls: type[Chosen], options: Any) -> Chosen:
     known = names_of(cls)
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(known)}"
+            near = nearest(name, known)
+            hint = f"; did you mean {near!r}?" if near else f"; it has {', '.join(known)}"
             raise TypeError(f"{cls.__name__} has no option {name!r}{hint}")
     return cls(**options)
 
@@ -137,6 +137,13 @@ class BaseDecoder:
                 type=NetworkErrorType.PARTIAL_CHUNKS,
             )
         return self._last_events()
+
+    def go_on(self) -> None:
+        """More of the same answer comes in another stream: that it has ended is no longer true.
+
+        What was read stays, and `finish` looks at the end anew.
+        """
+        self._ended = False
 
     def _last_events(self) -> Sequence[Event]:
         return ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from l0.adapters._create import (
     create_adapter_progress_event,
 )
 from l0.errors import InvalidStreamError
+from l0.errors._nearest import nearest
 from l0.events import DataPayload, Event, EventType, Progress
 
 Extractor = Callable[[Any], Any]
@@ -151,8 +151,8 @@ _MAKE: Final[dict[str, Callable[[Any], Event]]] = {
 def _chosen(given: Mapping[str, Extractor | None]) -> list[tuple[str, Extractor]]:
     for name in given:
         if name not in _MAKE:
-            near = difflib.get_close_matches(name, _MAKE, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_MAKE)}"
+            near = nearest(name, _MAKE)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(_MAKE)}"
             raise TypeError(f"there is no extractor {name!r}; {hint}")
     return [(name, extract) for name in _MAKE if (extract := given.get(name)) is not None]
 

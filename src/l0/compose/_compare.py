@@ -7,8 +7,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, Self
 
+from l0.compose._compare_candidates import Candidates
 from l0.compose._compare_parts import (
     Numbers,
     check_tolerance,
@@ -357,7 +359,7 @@ def _multisets(
             taken.add(equal.pop())
         else:
             unmet.append(index)
-    free: dict[Any, list[int]] = {}
+    free: dict[Any, list[tuple[int, Any]]] = {}
     placed = []
     for index, item in enumerate(actual):
         if index in taken:
@@ -365,18 +367,19 @@ def _multisets(
         if get_type(item) == "number":
             placed.append((index, item))
         else:
-            free.setdefault(_trait(item, options), []).append(index)
+            free.setdefault(_trait(item, options), []).append((index, item))
+    alike = {
+        key: Candidates(others, partial(_like, options=options), options.tolerance)
+        for key, others in free.items()
+    }
     numbers, found = Numbers(placed, options.tolerance), []
     for index in unmet:
         item = expected[index]
         if get_type(item) == "number":
             place = numbers.take(item)
         else:
-            others = free.get(_trait(item, options), [])
-            alike = (other for other in others if not _values("", item, actual[other], options))
-            place = next(alike, None)
-            if place is not None:
-                others.remove(place)
+            others = alike.get(_trait(item, options))
+            place = others.take(item, partial(_equal, options, item)) if others else None
         if place is None:
             found.append(_missing(f"{path}[{index}]", item))
         else:
@@ -386,8 +389,14 @@ def _multisets(
     ]
 
 
+def _equal(options: CompareOptions, expected: Any, actual: Any) -> bool:
+    return not _values("", expected, actual, options)
+
+
 def _trait(value: Any, options: CompareOptions) -> Any:
     """What a value must share with another one to be worth comparing with it."""
-    if options.ignore_extra_fields:
-        return None
+    return None if options.ignore_extra_fields else _like(value, options)
+
+
+def _like(value: Any, options: CompareOptions) -> Any:
     return trait(value, options.case_sensitive, options.normalize_whitespace)

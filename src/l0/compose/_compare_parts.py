@@ -88,26 +88,39 @@ class Numbers:
         return int(place)
 
 
-class _Ordered:
-    """Numbers in order of size, and above them a tree: the first place below each of its nodes."""
+class Sorted:
+    """Numbers of one kind in order of size, each with its place."""
 
     def __init__(self, known: list[tuple[float, int]], tolerance: float) -> None:
         known.sort()
-        self._tolerance, self._count = tolerance, len(known)
+        self._tolerance = tolerance
         self._values = [value for value, _ in known]
-        self._leaf = {place: self._count + at for at, (_, place) in enumerate(known)}
-        self._first: list[float] = [math.inf] * self._count + [place for _, place in known]
+        self.places = [place for _, place in known]
+
+    def span(self, value: float) -> tuple[int, int]:
+        """Those that are near stand together, around the number itself: from where to where."""
+        most = self._tolerance
+        left = bisect_left(self._values, True, key=lambda v: v >= value or near(value, v, most))
+        right = bisect_left(
+            self._values, True, left, key=lambda v: v > value and not near(value, v, most)
+        )
+        return left, right
+
+
+class _Ordered(Sorted):
+    """Above the numbers there is a tree: the first place below each of its nodes."""
+
+    def __init__(self, known: list[tuple[float, int]], tolerance: float) -> None:
+        super().__init__(known, tolerance)
+        self._count = len(known)
+        self._leaf = {place: self._count + at for at, place in enumerate(self.places)}
+        self._first: list[float] = [*[math.inf] * self._count, *self.places]
         for at in range(self._count - 1, 0, -1):
             self._first[at] = min(self._first[2 * at : 2 * at + 2])
 
     def first(self, value: float) -> float:
         """The first place whose number is near; infinity without one."""
-        most = self._tolerance
-        # Those that are near stand together, around the number itself.
-        left = bisect_left(self._values, True, key=lambda v: v >= value or near(value, v, most))
-        right = bisect_left(
-            self._values, True, left, key=lambda v: v > value and not near(value, v, most)
-        )
+        left, right = self.span(value)
         left, right, found = left + self._count, right + self._count, math.inf
         while left < right:
             if left % 2:

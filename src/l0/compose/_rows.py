@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import string
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any
+
+from l0.errors._nearest import nearest
 
 TEXT = "text"  # the column of items that are plain texts
 _SOME = 12  # columns that an error names
@@ -131,8 +132,8 @@ def check_columns(wanted: Iterable[str], columns: list[Any], prompt: str) -> Non
             continue
         if name in columns:
             raise ValueError(f"there are {columns.count(name)} columns {name!r}; rename one")
-        near = difflib.get_close_matches(name, [str(each) for each in columns], n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        near = nearest(name, columns)
+        hint = f" (did you mean {near!r}?)" if near else ""
         raise ValueError(
             f"the prompt {prompt!r:.120} asks for the column {name!r}{hint}, which is not there; "
             f"the columns are {_named(columns)}, and a brace is written {{{{ or }}}}"

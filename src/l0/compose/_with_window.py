@@ -13,6 +13,7 @@ from l0.compose._windows_measure import Measure
 from l0.errors import DriftError
 from l0.stream import AttemptInfo, Options, Stream, run
 from l0.stream._options import build_options
+from l0.stream._stream import caller_of
 
 Factory = Callable[[DocumentChunk], Any]
 
@@ -111,7 +112,7 @@ def l0_with_window(
     if restoration.enabled:
         options = options.replace(retry=context.limited(options))
     made = run(options)
-    context.tell = made._run.call
+    context.tell = caller_of(made)
     return made
 
 

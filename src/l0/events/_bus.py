@@ -22,6 +22,7 @@ from l0.errors._secrets import text_of
 from l0.events._catalog import Payload, known_type, payload_class
 from l0.events._clock import SYSTEM_CLOCK, Clock
 from l0.events._payloads import CallbackErrorPayload
+from l0.events._serialize import check_meta
 
 log = logging.getLogger("l0")
 
@@ -115,6 +116,10 @@ class EventBus:
     `found_only` attribute can do without the GUARDRAIL and DRIFT events of checks that found
     nothing; if all listeners can, those are not made.
 
+    Raises:
+        TypeError: `meta` is no mapping.
+        ValueError: `meta` contains itself, or nests too deep.
+
     Example:
         >>> bus = EventBus(lambda event: print(event.type, event["to_index"]))
         >>> bus.emit("FALLBACK_START", from_index=0, to_index=1, reason="rate_limit")
@@ -131,6 +136,7 @@ class EventBus:
     ) -> None:
         self.clock = clock or SYSTEM_CLOCK
         self.stream_id = stream_id or new_stream_id()
+        check_meta(meta)
         self.meta: Mapping[str, Any] = freeze(meta) if meta else _NOTHING
         self.active = False
         self.detailed = False  # somebody wants checks that find nothing, too

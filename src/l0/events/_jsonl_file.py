@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from l0.errors import StoreError
+from l0.events._read_only import ReadOnly
 from l0.events._record import Record, Row, Tally, records_of, row_of_line
 from l0.events._store import StreamMetadata, metadata_of, newest_first
 
@@ -83,7 +84,7 @@ def _newline_before(file: BinaryIO, at: int) -> int:
     return -1
 
 
-class JsonlFile:
+class JsonlFile(ReadOnly):
     """One file, which may hold several streams, as a store for reading only.
 
     Raises:
@@ -125,24 +126,8 @@ class JsonlFile:
             found.setdefault(row.stream_id, Tally(row.stream_id)).add(row)
         return list(found.values())
 
-    async def append(self, records: Sequence[Record]) -> NoReturn:  # noqa: ARG002
-        """Refused.
-
-        Raises:
-            StoreError: always.
-        """
-        self._refuse()
-
-    async def delete(self, stream_id: str) -> NoReturn:  # noqa: ARG002
-        """Refused.
-
-        Raises:
-            StoreError: always.
-        """
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise StoreError(f"{self._path} is a file to be read; record to a directory of such files")
+    def _instead(self) -> str:
+        return f"{self._path} is a file to be read; record to a directory of such files"
 
     async def flush(self) -> None:
         """Nothing is waiting to be written."""

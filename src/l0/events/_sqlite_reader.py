@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from l0.errors import StoreError
-from l0.events._record import Record
+from l0.events._read_only import ReadOnly
 from l0.events._sqlite import SQLiteEventStore
 from l0.events._sqlite_file import open_readonly, trouble
 from l0.events._sqlite_shared import is_open
@@ -20,7 +20,7 @@ from l0.events._store import path_of, register_store
 T = TypeVar("T")
 
 
-class SQLiteReader(SQLiteEventStore):
+class SQLiteReader(ReadOnly, SQLiteEventStore):
     """The reading half of `SQLiteEventStore`: for logs that others write, or that must not change.
 
     It sees what other processes have committed at the time of each read. A file whose directory
@@ -39,35 +39,6 @@ class SQLiteReader(SQLiteEventStore):
 
     def __repr__(self) -> str:
         return f"SQLiteReader({str(self.path)!r})"
-
-    async def append(self, records: Sequence[Record]) -> NoReturn:  # noqa: ARG002
-        """Refused.
-
-        Raises:
-            StoreError: always.
-        """
-        self._refuse()
-
-    async def delete(self, stream_id: str) -> NoReturn:  # noqa: ARG002
-        """Refused.
-
-        Raises:
-            StoreError: always.
-        """
-        self._refuse()
-
-    async def compact(
-        self,
-        max_streams: int | None = None,  # noqa: ARG002
-        max_age: float | None = None,  # noqa: ARG002
-        max_bytes: int | None = None,  # noqa: ARG002
-    ) -> NoReturn:
-        """Refused.
-
-        Raises:
-            StoreError: always.
-        """
-        self._refuse()
 
     async def flush(self) -> None:
         """Nothing is waiting to be written."""
@@ -115,10 +86,8 @@ class SQLiteReader(SQLiteEventStore):
             raise StoreError(f"can't read {self.path}: {error.strerror}; check the path") from error
         return Path(f"{self.path}-wal").exists(), stat.st_mtime_ns, stat.st_size
 
-    def _refuse(self) -> NoReturn:
-        raise StoreError(
-            f"{self.path} is opened for reading only; use SQLiteEventStore to write to it"
-        )
+    def _instead(self) -> str:
+        return f"{self.path} is opened for reading only; use SQLiteEventStore to write to it"
 
 
 def _reader(url: str) -> Any:

@@ -75,11 +75,13 @@ class WindowWatch(msgspec.Struct, gc=False, eq=False):
     _context: str = ""  # the character before the window
     _before: int | None = None  # the tone of the window before
     _marks: tuple[int, int] = (0, 0)  # of the two windows before
-    _fences: tuple[int, ...] = ()
+    _fences: dict[int, int] = {}  # how many begin in a window, by its number; at most enough
 
     def fence(self, ahead: int) -> None:
         """A fence begins so many characters after the text fed: its code is not seen, but marks."""
-        self._fences += (self._start + len(self._text) + ahead,)
+        if self._markdown:
+            window = (self._start + len(self._text) + ahead) // self._size
+            self._fences[window] = min(_MARKS + 1, self._fences.get(window, 0) + 1)
 
     def feed(self, text: str) -> tuple[bool, bool]:
         """Whether the tone has shifted, and whether the markdown has stopped."""
@@ -121,10 +123,8 @@ class WindowWatch(msgspec.Struct, gc=False, eq=False):
         return before is not None and abs(tone - before) >= _SHIFT
 
     def _stops(self, window: str) -> bool:
-        fences = [at for at in self._fences if at < self._start + self._size]
-        if fences:
-            self._fences = self._fences[len(fences) :]
-        marks = len(fences) + _marks(window, len(self._context), self._size)
+        fences = self._fences.pop(self._start // self._size, 0)
+        marks = fences + _marks(window, len(self._context), self._size)
         earlier, last = self._marks
         self._marks = (last, marks)
         return earlier > _MARKS and not last and not marks

@@ -59,11 +59,18 @@ def blank_code_spans(line: str) -> str:
 
 def next_mark(text: str, pos: int, fence: str) -> int:
     """Where the next line that may open a fence, or close this one, has its mark; or the end."""
-    first = len(text)
-    for mark in (fence[:3],) if fence else ("```", "~~~"):
-        if text.find(mark[0], pos, first) >= 0 and (at := text.find(mark, pos, first)) >= 0:
-            first = at
-    return first
+    marks = (fence[:3],) if fence else ("```", "~~~")
+    size, step = len(text), _LINE
+    while True:
+        # Far text is looked at only when near text has no mark: one of the two may never come.
+        first = stop = min(size, pos + step)
+        for mark in marks:
+            if text.find(mark[0], pos, first) >= 0 and (at := text.find(mark, pos, first)) >= 0:
+                first = at
+        if first < stop or stop == size:
+            return first
+        pos = stop - 2
+        step *= 2
 
 
 class FenceSplitter(msgspec.Struct, gc=False, eq=False):

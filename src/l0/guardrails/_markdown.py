@@ -54,13 +54,14 @@ def analyze_markdown_structure(text: str) -> MarkdownStructure:
         >>> analyze_markdown_structure("```sh\nls\n```\n").languages
         ('sh',)
     """
-    checker = _MarkdownChecker()
+    infos: list[str] = []
+    checker = _MarkdownChecker(infos=infos)
     found = [*(checker.feed(text, 0) or ()), *checker.finish(None)]
     return MarkdownStructure(
         is_balanced=not found,
         in_fence=bool(checker.fence),
-        fences=len(checker.infos),
-        languages=tuple(info for info in checker.infos if info),
+        fences=len(infos),
+        languages=tuple(info for info in infos if info),
         table_rows=checker.rows,
         issues=tuple(violation.message for violation in found),
     )
@@ -82,7 +83,7 @@ class _MarkdownChecker(msgspec.Struct, gc=False, eq=False):
     patient: ClassVar[bool] = True  # before the end it has warnings only
 
     fence: str = ""
-    infos: tuple[str, ...] = ()
+    infos: list[str] | None = None  # of its fences, if they are wanted
     rows: int = 0
     _fence_at: int = 0
     _line: str = ""  # of the line being written, at most _LINE + 1 characters
@@ -147,7 +148,8 @@ class _MarkdownChecker(msgspec.Struct, gc=False, eq=False):
             self.fence = fence
             self._fence_at = position
             self._cells = 0
-            self.infos += (line.strip(" \t\r\n`~")[:100],)
+            if self.infos is not None:
+                self.infos.append(line.strip(" \t\r\n`~")[:100])
             return
         cells = table_cells(line) if "|" in line and len(line) <= _LINE else 0
         if not cells:

@@ -87,6 +87,7 @@ _WORD = "ai"  # has no rare letter, but is rare itself: searched for on its own
 _ALONE = "\0"
 _LETTERS = "kvbpygwfmculdrhsnioate"  # of English, the rarest first
 _TELLING = re.compile("[a-z]{5,}")
+_STEP, _TOGETHER = 16, 1000  # starts that are looked at together: at first, and at most
 _FEW = 8  # words; to look for more takes as long as to look for the cores
 
 
@@ -170,22 +171,32 @@ class PhraseSet:
                 cores = cores[1:]
         return _first_of(cores, text, pos) if cores else -1
 
-    def core(self, text: str, pos: int) -> int:
-        """Where the first core from there on begins, or -1."""
-        return _first_of(self.cores, text, pos)
+    def matches(self, text: str, pos: int) -> Iterator[re.Match[str]]:
+        """As the pattern's own `finditer`, in lower-cased text; in a fifth of its time for prose.
 
-    def search(self, text: str, pos: int) -> re.Match[str] | None:
-        """As the pattern's own, in lower-cased text; a fifth of its time, since cores are rare."""
-        at = self.core(text, pos)
-        while at >= 0:
-            # All of a match that has this core, and what its end looks at, lies in here.
-            reach = self.reach if self.unfinished.match(text, at) else self._short
-            start, end = max(pos, at - self.back), at + reach + 2
-            match = self.pattern.search(text, start, end)
-            if match is not None and match.start() <= at:
-                return match
-            at = self.core(text, at + 1)
-        return None
+        Only starts near a core are looked at, and cores are rare. Where one follows the other, more
+        and more starts are looked at together: no text costs much more than the pattern would.
+        """
+        size = len(text)
+        ahead = [-1 for _ in self.cores]  # where the next core of each kind begins
+        decided = pos
+        step = 0
+        while (at := _next_of(self.cores, ahead, text, decided)) < size:
+            if at - decided > self.reach:
+                step = 0
+            # All of a match that begins up to `last`, and what its end looks at, lies in here.
+            last = at + step
+            whole = step > 0 or self.unfinished.match(text, at) is not None
+            end = last + (self.reach if whole else self._short) + 2
+            if end + self.reach >= size:  # what is left is soon looked at
+                last = end = size
+            match = self.pattern.search(text, max(pos, at - self.back), end)
+            if match is not None and match.start() <= last:
+                yield match
+                decided = pos = match.end()
+            else:
+                decided = last + 1
+                step = min(_TOGETHER, 4 * step + _STEP)
 
     def match(self, found: re.Match[str], base: int) -> PhraseMatch:
         """What the pattern found in text that begins at offset `base`."""
@@ -214,7 +225,8 @@ class PhraseScanner(msgspec.Struct, gc=False, eq=False):
             text = self._new + text
         else:
             self._new_at = start
-        if self._hot < 0 and len(text) < self._set.reach:
+        seen = self._base + len(self._text) - self._hot if self._hot >= 0 else 0
+        if seen + len(text) < self._set.reach:
             self._new = text
             return None
         self._new = ""
@@ -251,20 +263,20 @@ class PhraseScanner(msgspec.Struct, gc=False, eq=False):
         phrases, text = self._set, self._text
         found: list[PhraseMatch] = []
         pos = max(0, max(self._hot, self._next) - self._base)
-        hot = -1
-        while match := phrases.search(text, pos):
-            if match.start() > limit:
-                hot = match.start()
+        hot = False
+        for match in phrases.matches(text, pos):
+            hot = match.start() > limit
+            if hot:
                 break
             found.append(phrases.match(match, self._base))
             pos = match.end()
             self._next = self._base + pos
-        unfinished = phrases.unfinished.search(text, max(pos, limit + 1, 0))
-        if unfinished and (hot < 0 or unfinished.start() < hot):
-            hot = unfinished.start()
-        self._hot = self._base + hot if hot >= 0 else -1
-        drop = len(text) - self._set.keep
-        drop = max(0, min(drop, hot - 1) if hot >= 0 else drop)
+        # What begins first may not be complete: a phrase can have another one in it.
+        undecided = max(pos, limit + 1)
+        hot = hot or phrases.unfinished.search(text, undecided) is not None
+        self._hot = self._base + undecided if hot else -1
+        keep = max(phrases.keep, len(text) - undecided + 1) if hot else phrases.keep
+        drop = max(0, len(text) - keep)
         self._text = text[drop:]
         self._base += drop
         return found or None
@@ -285,6 +297,18 @@ def _first_of(cores: tuple[re.Pattern[str], ...], text: str, pos: int) -> int:
         if found is not None and (first < 0 or found.start() < first):
             first = found.start()
     return first
+
+
+def _next_of(cores: tuple[re.Pattern[str], ...], ahead: list[int], text: str, pos: int) -> int:
+    """Where the first core from `pos` on begins; the text's length if none does.
+
+    What is `ahead` is not searched for again: another core may come often before it.
+    """
+    for number, at in enumerate(ahead):
+        if at < pos:
+            found = cores[number].search(text, pos)
+            ahead[number] = len(text) if found is None else found.start()
+    return min(ahead)
 
 
 def _telling(phrases: Sequence[str]) -> tuple[str, ...]:

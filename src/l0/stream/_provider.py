@@ -40,9 +40,10 @@ class Position:
     delivered_messages: bool
 
     def decoder_again(self) -> Any:
-        """The decoder, for more of the same: that its stream has ended is no longer true."""
-        if getattr(self.decoder, "_ended", False):
-            self.decoder._ended = False
+        """The decoder, for more of the same; one that keeps no account of its end needs no word."""
+        go_on = getattr(self.decoder, "go_on", None)
+        if go_on is not None:
+            go_on()
         return self.decoder
 
     def feed(self, chunk: Any) -> Any:

@@ -14,7 +14,8 @@ class Stagger:
     """The turns of the runs of one event loop.
 
     A run alone has turn 0. One that begins while others are under way has the next number, so that
-    a turn depends on nothing but which runs were under way together.
+    a turn depends on nothing but which runs were under way together. A run that is left by a bare
+    `break` is under way until the loop has closed it, at its next turn, as its connection is.
     """
 
     __slots__ = ("_next", "alive")

@@ -347,6 +347,15 @@ async def _shut(generator: AsyncGenerator[Event, None]) -> None:
             raise  # not the generator's own
 
 
+def caller_of(stream: Stream) -> Callable[..., None]:
+    """How a stream calls the callbacks of its user, for who makes one that has more of them.
+
+    `(callback, *args)`: None is not called, what it raises becomes an event, and a coroutine has
+    ended before the run does.
+    """
+    return stream._run.call
+
+
 async def consume_stream(source: Any) -> str:
     """The text of any async iterator of events, obeying restarts.
 
