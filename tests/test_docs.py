@@ -47,6 +47,19 @@ def test_links_between_pages_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+COMMAND = re.compile(
+    r"^(?:pip|make|l0|python|jupyter|\.venv/bin/\S+)\b.*?\S {3,}(?!#)\S.*$", re.MULTILINE
+)
+"""A command with words behind it that the shell would take for arguments."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_can_be_copied_with_what_is_said_of_it(page):
+    """What a line does stands behind a hash, since a block is copied whole."""
+    blocks = re.findall(r"^```(?:sh|text)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert [line for block in blocks for line in COMMAND.findall(block)] == []
+
+
 def modules():
     return [module.name for module in pkgutil.walk_packages(l0.__path__, "l0.")]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from functools import cache
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from l0.notebook._chart_svg import svg
@@ -60,14 +60,17 @@ def _again(figure: dict[str, Any]) -> Figure:
 
 def picture(figure: Figure) -> dict[str, str]:
     """The figure as `text/html` and `text/plain`; only the words if it has what we can't draw."""
-    title = str(figure.layout.title.text or "chart")
+    words = str(figure.layout.title.text or "chart")
+    if not figure.data:  # the words are all there is
+        notes = (unescape(str(note.text or "")) for note in figure.layout.annotations)
+        words = " · ".join([words, *notes])
     drawn = svg(figure)
     if drawn is None:
-        return {"text/plain": title}
+        return {"text/plain": words}
     image = b64encode(drawn.encode()).decode()
     # As an image, since pages take drawings out of HTML they don't trust, but leave images.
     html = (
-        f'<img alt="{escape(title)}" style="max-width:100%;height:auto" '
+        f'<img alt="{escape(words)}" style="max-width:100%;height:auto" '
         f'src="data:image/svg+xml;base64,{image}">'
     )
-    return {"text/html": html, "text/plain": title}
+    return {"text/html": html, "text/plain": words}

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from l0.notebook._chart_colours import transparent
+from l0.notebook._look import INK
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
 
 BINS: Final = 60
 """Steps that a chart has room for."""
 
+_MOST_RUNS: Final = 2000
+"""Quartiles of so many runs say what those of a hundred thousand do, and take no seconds."""
+
 _TOKENS_A_STEP: Final = 3  # of fewer, the rate would jump with each token that is late
 _MOST_TOKENS: Final = 8
 _PAUSE: Final = 8.0  # so many times the usual gap is a pause
+
+
+def some_runs(tokens: DataFrame) -> tuple[DataFrame, int, int]:
+    """Tokens of all runs, or of one in so many; how many runs there are, and that number."""
+    import pandas as pd
+
+    codes, ids = pd.factorize(tokens["stream_id"])
+    step = max(1, -(-len(ids) // _MOST_RUNS))
+    return (tokens if step == 1 else tokens[codes % step == 0]), len(ids), step
 
 
 def rate_of(times: Any) -> tuple[Any, Any] | None:
@@ -69,3 +88,25 @@ def quartiles(rates: Any) -> Any:
     found = np.full((3, rates.shape[1]), np.nan)
     found[:, held] = np.nanpercentile(rates[:, held], (25, 50, 75), axis=0)
     return found
+
+
+def until(ends: Any) -> float:
+    """When so few runs are left that their median says nothing of the others."""
+    return float(ends[-max(4, len(ends) // 20)])
+
+
+def add_band(figure: Figure, x: Any, low: Any, middle: Any, high: Any) -> None:
+    """The median as a line, the middle half as an area."""
+    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    colour = INK["streaming"]
+    figure.add_scatter(x=x, y=high, **edge)
+    figure.add_scatter(x=x, y=low, fill="tonexty", fillcolor=transparent(colour, 0.2), **edge)
+    figure.add_scatter(
+        x=x,
+        y=middle,
+        mode="lines",
+        line={"color": colour, "width": 2},
+        name="median",
+        showlegend=False,
+        hovertemplate="median %{y:.3g} tokens/s at %{x:.3g} s<extra></extra>",
+    )

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape, unescape
-from math import ceil, floor, inf, isfinite, log10
+from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 WIDTH: Final = 720
-_EM: Final = 7.0  # pixels of a character, about
+_EM: Final = 7.6  # pixels of a character, in a wide font
 _LABELS: Final = 0.42  # of the width
-_RIGHT, _BOTTOM = 22, 46
+_RIGHT, _BOTTOM, _LEGEND = 22, 46, 26
 _LAYOUT: Final = frozenset(
     {
         *("template", "title", "font", "paper_bgcolor", "plot_bgcolor", "margin", "height"),
@@ -28,9 +28,11 @@ _AXIS: Final = frozenset(
     {
         *("gridcolor", "zerolinecolor", "linecolor", "automargin", "title", "rangemode"),
         *("dtick", "showgrid", "ticksuffix", "visible", "exponentformat", "separatethousands"),
+        *("tickmode", "tickvals", "ticktext"),
     }
 )
 _TRACES: Final = frozenset({"bar", "box", "scatter"})
+_PATTERNS: Final = {"/": "M-1 1L1 -1M0 6L6 0M5 7L7 5", "x": "M0 0L6 6M0 6L6 0", ".": "M3 3h0"}
 
 
 def svg(figure: Figure) -> str | None:
@@ -64,16 +66,21 @@ class _Drawing:
         self._height = int(figure.layout.height or 340)
         self._out: list[str] = []
         self._rows: list[str] = []
-        self._left, self._top = 12.0, 52.0
+        self._left, self._top = 12.0, float(figure.layout.margin.t)
         self._most_x = self._most_y = 1.0
+        self._floor = 0.0
 
     def document(self) -> str:
         title = _plain(self._figure.layout.title.text)
         self._text(12, 27, title, size=16)
+        self._text(12, 47, _plain(self._figure.layout.title.subtitle.text), size=12)
+        below = self._legend() if self._layout.get("showlegend") else 0.0
+        self._floor = self._height - _BOTTOM - below
         if not self._traces:
-            notes = [note.get("text", "") for note in self._layout.get("annotations", ())]
-            middle = self._top + (self._height - self._top - 20) / 2
-            self._text(WIDTH / 2, middle, _plain("; ".join(notes)), anchor="middle")
+            middle = self._top + (self._height - self._top - _BOTTOM) / 2 + 4.5
+            for at, note in enumerate(self._layout.get("annotations", ())):
+                size = 13 if at else 14
+                self._text(WIDTH / 2, middle + 22 * at, _plain(note["text"]), "middle", size=size)
         elif self._traces[0].type == "scatter":
             self._lines()
         else:
@@ -90,14 +97,19 @@ class _Drawing:
 
     def _by_row(self) -> None:
         self._rows = list(dict.fromkeys(str(y) for trace in self._traces for y in trace.y))
-        names = [_plain(row) for row in self._rows]
+        axis = self._figure.layout.yaxis
+        told = dict(zip(axis.tickvals or (), axis.ticktext or (), strict=True))
+        names = [_plain(told.get(row, row)) for row in self._rows]
         widest = max(map(len, names)) * _EM
         self._left = 20 + min(widest, WIDTH * _LABELS)
         sums = dict.fromkeys(self._rows, 0.0)
         for trace in self._traces:
-            for row, value in _pairs(trace):
-                is_bar = trace.type == "bar"
-                sums[row] = sums[row] + value if is_bar else max(sums[row], value)
+            if trace.type == "bar":
+                for row, value in _pairs(trace):
+                    sums[row] += value
+            else:
+                for row, points, end in zip(trace.y, trace.x, trace.upperfence, strict=True):
+                    sums[str(row)] = max(end, *points, sums[str(row)])
         step = self._figure.layout.xaxis.dtick
         if min(sums.values()) < 0:
             raise ValueError("rows grow to the right")
@@ -105,65 +117,67 @@ class _Drawing:
         self._x_axis(float(step) if step is not None else None)
         fits = int((self._left - 20) / _EM)
         for row, name in zip(self._rows, names, strict=True):
-            told = name if len(name) <= fits else f"{name[: fits - 1]}…"
-            self._text(self._left - 8, self._row_y(row) + 4.5, told, anchor="end")
+            shown = name if len(name) <= fits else f"{name[: fits - 1]}…"
+            self._text(self._left - 8, self._row_y(row) + 4.5, shown, "end")
         before = dict.fromkeys(self._rows, 0.0)
         for trace in self._traces:
             (self._bar if trace.type == "bar" else self._box)(trace, before)
-        self._legend()
 
     @property
     def _row_height(self) -> float:
-        return (self._height - self._top - _BOTTOM) / len(self._rows)
+        return (self._floor - self._top) / len(self._rows)
 
     def _row_y(self, row: str) -> float:
         """The middle of a row; the first one is the lowest."""
-        return self._height - _BOTTOM - self._row_height * (self._rows.index(row) + 0.5)
+        return self._floor - self._row_height * (self._rows.index(row) + 0.5)
 
     def _bar(self, trace: Any, before: dict[str, float]) -> None:
-        high = self._row_height * 0.65
+        high, ink = self._row_height * 0.65, self._ink_of(trace)
         for row, value in _pairs(trace):
             if value:
                 x, end = self._x(before[row]), self._x(before[row] + value)
-                y, colour = self._row_y(row) - high / 2, _attribute(trace.marker.color)
-                self._out.append(
-                    f'<rect x="{x:.1f}" y="{y:.1f}" width="{end - x:.1f}" height="{high:.1f}" '
-                    f'fill="{colour}"/>'
-                )
+                self._rect(x, self._row_y(row) - high / 2, end - x, high, ink)
                 before[row] += value
 
-    def _box(self, trace: Any, _: dict[str, float]) -> None:
-        import numpy as np
+    def _ink_of(self, trace: Any) -> str:
+        """How the bars of a trace are filled: a colour, or a pattern of it, drawn once."""
+        colour, shape = _attribute(trace.marker.color), trace.marker.pattern.shape
+        if not shape:
+            return f'fill="{colour}"'
+        name = f"p{self._traces.index(trace)}"
+        pattern = (
+            f'<pattern id="{name}" width="6" height="6" patternUnits="userSpaceOnUse">'
+            f'<path d="{_PATTERNS[shape]}" stroke="{colour}" stroke-width="1.5" '
+            f'stroke-linecap="round"/></pattern>'
+        )
+        if pattern not in self._out:
+            self._out.append(pattern)
+        return f'fill="url(#{name})" stroke="{colour}"'
 
-        values: dict[str, list[float]] = {}
-        for row, value in _pairs(trace):
-            values.setdefault(row, []).append(value)
-        colour = _attribute(trace.line.color or trace.marker.color)
-        for row, told in values.items():
-            y, half = self._row_y(row), self._row_height * 0.25
-            low, middle, high = (
-                float(each) for each in np.percentile(told, (25, 50, 75), method="hazen")
-            )
-            # Without its points a box reaches over all of them, else as far as plotly lets it.
-            reach = 1.5 * (high - low) if trace.boxpoints == "all" else inf
-            least = min(each for each in told if each >= low - reach)
-            most = max(each for each in told if each <= high + reach)
-            a, b, c, d, e = (f"{self._x(each):.1f}" for each in (least, low, middle, high, most))
+    def _rect(self, x: float, y: float, width: float, height: float, ink: str) -> None:
+        size = f'width="{width:.1f}" height="{height:.1f}"'
+        self._out.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size} {ink}/>')
+
+    def _box(self, trace: Any, _: dict[str, float]) -> None:
+        colour, inside = _attribute(trace.line.color), _attribute(trace.fillcolor)
+        numbers = (trace.lowerfence, trace.q1, trace.median, trace.q3, trace.upperfence)
+        for row, points, *told in zip(trace.y, trace.x, *numbers, strict=True):
+            y, half = self._row_y(str(row)), self._row_height * 0.25
+            a, b, c, d, e = (f"{self._x(each):.1f}" for each in told)
             up, down, tip = (f"{each:.1f}" for each in (y - half, y + half, half / 2))
             self._out.append(
                 f'<path d="M{b} {up}H{d}V{down}H{b}ZM{c} {up}V{down}M{a} {y:.1f}H{b}M{d} {y:.1f}'
                 f"H{e}M{a} {y - half / 2:.1f}v{tip}v{tip}M{e} {y - half / 2:.1f}v{tip}v{tip}"
-                f'" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+                f'" fill="{inside}" stroke="{colour}" stroke-width="1.5"/>'
             )
-            if trace.boxpoints == "all":
-                dots = "".join(
-                    f"M{self._x(each):.1f} {y + _jitter(at) * half:.1f}h0"
-                    for at, each in enumerate(told)
-                )
-                self._out.append(
-                    f'<path d="{dots}" fill="none" stroke="{colour}" stroke-opacity="0.6" '
-                    f'stroke-width="5" stroke-linecap="round"/>'
-                )
+            dots = "".join(
+                f"M{self._x(each):.1f} {y + _jitter(at) * half:.1f}h0"
+                for at, each in enumerate(points)
+            )
+            self._out.append(
+                f'<path d="{dots}" fill="none" stroke="{colour}" stroke-opacity="0.6" '
+                f'stroke-width="5" stroke-linecap="round"/>'
+            )
 
     # --- lines ---
 
@@ -182,10 +196,10 @@ class _Drawing:
                 f'<path d="M{self._left:.1f} {y:.1f}H{WIDTH - _RIGHT}" '
                 f'stroke="{_attribute(self._grid)}"/>'
             )
-            self._text(self._left - 8, y + 4.5, _number(tick), anchor="end")
+            self._text(self._left - 8, y + 4.5, _number(tick), "end")
         name, middle = _plain(self._figure.layout.yaxis.title.text), (self._top + self._floor) / 2
         self._out.append(f'<g transform="translate(20 {middle:.1f}) rotate(-90)">')
-        self._text(0, 0, name, anchor="middle")
+        self._text(0, 0, name, "middle")
         self._out.append("</g>")
         edge: list[tuple[float, float] | None] = []
         for trace, each in zip(self._traces, points, strict=True):
@@ -193,7 +207,6 @@ class _Drawing:
                 self._area(edge, each, trace)
             self._line(each, trace)
             edge = each
-        self._legend()
 
     def _line(self, points: list[tuple[float, float] | None], trace: Any) -> None:
         if not trace.line.width:
@@ -223,10 +236,6 @@ class _Drawing:
 
     # --- axes, legend, words ---
 
-    @property
-    def _floor(self) -> float:
-        return self._height - _BOTTOM
-
     def _x(self, value: float) -> float:
         return self._left + value / self._most_x * (WIDTH - _RIGHT - self._left)
 
@@ -242,27 +251,34 @@ class _Drawing:
                 f'<path d="M{x:.1f} {self._top:.1f}V{self._floor:.1f}" '
                 f'stroke="{_attribute(self._grid)}"/>'
             )
-            self._text(x, self._floor + 16, _number(tick), anchor="middle")
+            self._text(x, self._floor + 16, _number(tick), "middle")
         name = _plain(self._figure.layout.xaxis.title.text)
-        self._text((self._left + WIDTH - _RIGHT) / 2, self._height - 10, name, anchor="middle")
+        self._text((self._left + WIDTH - _RIGHT) / 2, self._floor + 36, name, "middle")
 
-    def _legend(self) -> None:
-        if not self._layout.get("showlegend"):
-            return
-        x = WIDTH - _RIGHT * 1.0
-        for trace in reversed([each for each in self._traces if each.showlegend is not False]):
-            name = _plain(trace.name)
-            x -= len(name) * _EM
-            self._text(x, self._top - 8, name)
-            x -= 18
-            colour = _attribute(trace.marker.color or trace.line.color)
-            self._out.append(
-                f'<rect x="{x:.1f}" y="{self._top - 18:.1f}" width="12" height="12" rx="2" '
-                f'fill="{colour}"/>'
-            )
-            x -= 14
+    def _legend(self) -> float:
+        """The kinds, in as many lines at the bottom as they need; how high these are."""
+        lines: list[list[tuple[Any, str]]] = [[]]
+        x = 12.0
+        for trace in self._traces:
+            if trace.showlegend is not False:
+                name = _plain(trace.name)
+                width = 32 + len(name) * _EM
+                if lines[-1] and x + width > WIDTH - _RIGHT:
+                    lines.append([])
+                    x = 12.0
+                lines[-1].append((trace, name))
+                x += width
+        for up, line in enumerate(reversed(lines)):
+            x, y = 12.0, self._height - 10.0 - up * 20
+            for trace, name in line:
+                is_bar = trace.type == "bar"
+                ink = self._ink_of(trace) if is_bar else f'fill="{_attribute(trace.line.color)}"'
+                self._rect(x, y - 10, 12, 12, f'rx="2" {ink}')
+                self._text(x + 18, y, name)
+                x += 32 + len(name) * _EM
+        return _LEGEND + 20.0 * (len(lines) - 1)
 
-    def _text(self, x: float, y: float, text: str, *, size: int = 13, anchor: str = "") -> None:
+    def _text(self, x: float, y: float, text: str, anchor: str = "", *, size: int = 13) -> None:
         if text:
             more = f' text-anchor="{anchor}"' if anchor else ""
             more += f' font-size="{size}"' if size != 13 else ""

@@ -8,12 +8,40 @@ dark pages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from l0.notebook import _frames as frames
-from l0.notebook._chart import chart_class
-from l0.notebook._chart_rate import BINS, quartiles, rate_of, rates_at
+from l0.notebook._chart_box import EACH, box_of
+from l0.notebook._chart_colours import (
+    CATEGORIES,
+    KEPT,
+    OUTCOMES,
+    PALETTE,
+    SEVERITIES,
+    of_names,
+)
+from l0.notebook._chart_cost import why_unknown, with_costs
+from l0.notebook._chart_figure import (
+    UNNAMED,
+    add_bars,
+    add_note,
+    by_rows,
+    clean,
+    empty_figure,
+    first_rows,
+    shortened,
+    some_of,
+    without_data,
+)
+from l0.notebook._chart_rate import (
+    BINS,
+    add_band,
+    quartiles,
+    rate_of,
+    rates_at,
+    some_runs,
+    until,
+)
 from l0.notebook._picture import count as counted
 
 if TYPE_CHECKING:
@@ -24,38 +52,15 @@ if TYPE_CHECKING:
 
 __all__ = ["cost", "durations", "failures", "first_tokens", "outcomes", "token_rate", "violations"]
 
-PALETTE: Final = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1")
-"""Okabe and Ito's colours, without black and yellow, which one of the two themes swallows."""
-
-_OUTCOMES: Final = {
-    "completed": "#009e73",
-    "failed": "#d55e00",
-    "aborted": "#8a8f98",
-    "cancelled": "#cc79a7",
-    "unfinished": "#56b4e9",
-}
-_SEVERITIES: Final = {"warning": "#e69f00", "error": "#d55e00", "fatal": "#8c2d04"}
-_CATEGORIES: Final = {
-    "network": "#0072b2",
-    "transient": "#e69f00",
-    "model": "#cc79a7",
-    "content": "#009e73",
-    "provider": "#56b4e9",
-    "fatal": "#d55e00",
-    "internal": "#8a8f98",
-}
-_INK: Final = "#777c85"  # as readable on white as on near black
-_GRID: Final = "rgba(128,128,128,0.22)"
-_POINTS: Final = 2000
-"""More points than this are not drawn one by one."""
 _LINES: Final = 7
-_ONE_BY_ONE: Final = 12
-_ROW_PX: Final = 46
-_FRAME_PX: Final = 132
 
 
 def durations(source: Any, **filters: Any) -> Figure:
     """How long runs took, from their first use to their end: a box and a point a run, by model.
+
+    A model has the same colour in all charts of a frame, also after runs of others are filtered
+    out; elsewhere, too, unless another model there asks for it. Of more than 2,000 runs, points
+    are the slowest and some of those far from the others.
 
     Args:
         source: what `l0.frames.runs` takes, or its frame.
@@ -70,34 +75,50 @@ def durations(source: Any, **filters: Any) -> Figure:
         >>> durations(InMemoryEventStore()).layout.title.text
         'Duration of runs'
     """
-    return _spread(source, filters, "duration", "Duration of {runs}", "seconds")
+    why = "Only a run with a recorded end has one."
+    return _spread(source, filters, "duration", "Duration of {runs}", ("No duration known", why))
 
 
 def first_tokens(source: Any, **filters: Any) -> Figure:
-    """How long people waited for the first token; arguments as in `durations`."""
-    title = "Time to first token of {runs}"
-    return _spread(source, filters, "time_to_first_token", title, "seconds")
+    """How long people waited for the first token; arguments as in `durations`.
+
+    Example:
+        >>> from l0.events import InMemoryEventStore
+        >>> first_tokens(InMemoryEventStore()).layout.xaxis.title.text
+        'seconds'
+    """
+    missing = "No first token", "l0.charts.failures(…) says why attempts failed."
+    return _spread(source, filters, "time_to_first_token", "Time to first token of {runs}", missing)
 
 
 def token_rate(source: Any, **filters: Any) -> Figure:
     """Tokens a second as the runs went on, those of discarded attempts included.
 
-    Up to seven runs are a line each; of more, the line is the median and the band the middle half.
+    Up to seven runs are a line each; of more, the line is the median and the band the middle half,
+    as long as one run in twenty, and no fewer than four, still go on. Of more than 2,000 runs some
+    are counted, evenly chosen.
 
     Args:
         source: what `l0.frames.tokens` takes, or its frame.
         filters: as there.
+
+    Example:
+        >>> from l0.events import InMemoryEventStore
+        >>> token_rate(InMemoryEventStore()).layout.yaxis.title.text
+        'tokens a second'
     """
     import numpy as np
 
     tokens = _frame("tokens", frames.tokens, ("stream_id", "t"), source, filters)
-    figure = _figure("Tokens a second", "seconds since the run began", "tokens a second")
+    figure = empty_figure("Tokens a second", "seconds since the run began", "tokens a second")
     if not len(tokens):
-        return _nothing(figure, "No tokens")
-    grouped = tokens.groupby("stream_id", sort=False, observed=True)["t"]
+        return _nothing(figure, "tokens", source, filters)
+    told, runs, step = some_runs(tokens)
+    grouped = told.groupby("stream_id", sort=False, observed=True)["t"]
     rates = {str(id): rate for id, t in grouped if (rate := rate_of(np.sort(t.to_numpy())))}
     if not rates:
-        return _nothing(figure, "All tokens came at once")
+        how = "A rate needs tokens at different moments: was the answer streamed?"
+        return without_data(figure, "All tokens came at once", how)
     if len(rates) <= _LINES:
         for at, (id, (edges, rate)) in enumerate(rates.items()):
             figure.add_scatter(
@@ -110,34 +131,30 @@ def token_rate(source: Any, **filters: Any) -> Figure:
             )
         figure.update_layout(showlegend=len(rates) > 1)
         return figure
-    times = np.linspace(0, max(edges[-1] for edges, _ in rates.values()), BINS + 1)
+    times = np.linspace(0, until(np.sort([edges[-1] for edges, _ in rates.values()])), BINS + 1)
     with np.errstate(all="ignore"):
         low, middle, high = quartiles(np.array([rates_at(times, *each) for each in rates.values()]))
-    _band(figure, times, low, middle, high)
-    figure.update_layout(title_text=f"Tokens a second of {len(rates)} runs")
+    add_band(figure, times, low, middle, high)
+    shown = len(rates) if step == 1 else runs
+    figure.update_layout(title_text=f"Tokens a second of {counted(shown, 'run')}")
+    add_note(figure, "median and middle half" + (f", of one run in {step}" if step > 1 else ""))
     return figure
 
 
 def outcomes(source: Any, **filters: Any) -> Figure:
-    """What came of runs, by model; arguments as in `durations`."""
+    """What came of runs, by model; arguments as in `durations`.
+
+    Example:
+        >>> from l0.events import InMemoryEventStore
+        >>> outcomes(InMemoryEventStore()).layout.annotations[0].text
+        'No runs recorded'
+    """
     runs = _frame("runs", frames.runs, ("model", "outcome"), source, filters)
-    figure = _figure(_titled("Outcome of {runs}", len(runs)), "runs", None)
+    figure = empty_figure(_titled("Outcome of {runs}", len(runs)), "runs", None)
     if not len(runs):
-        return _nothing(figure, "No runs")
+        return _nothing(figure, "runs", source, filters)
     counts = runs.groupby(["model_", "outcome"], observed=True).size()
-    models = _order(runs)
-    for outcome, colour in _OUTCOMES.items():
-        told = [int(counts.get((model, outcome), 0)) for model in models]
-        if any(told):
-            figure.add_bar(
-                y=models,
-                x=told,
-                name=outcome,
-                orientation="h",
-                marker_color=colour,
-                hovertemplate="%{y}: %{x} " + outcome + "<extra></extra>",
-            )
-    return _rows(figure, len(models), barmode="stack", showlegend=True)
+    return add_bars(figure, _order(runs), _by_kind(counts, _order(runs)), OUTCOMES, "%{x:,}")
 
 
 def failures(source: Any, **filters: Any) -> Figure:
@@ -146,16 +163,22 @@ def failures(source: Any, **filters: Any) -> Figure:
     Args:
         source: what `l0.frames.attempts` takes, or its frame.
         filters: as there.
+
+    Example:
+        >>> from l0.events import InMemoryEventStore
+        >>> failures(InMemoryEventStore()).layout.title.text
+        'Failed attempts'
     """
     needed = ("outcome", "category", "error_type")
     attempts = _frame("attempts", frames.attempts, needed, source, filters)
     failed = attempts[attempts["outcome"] == "failed"]
     title = f"{len(failed):,} of {counted(len(attempts), 'attempt')} failed"
-    figure = _figure(title if len(attempts) else "Failed attempts", "attempts", None)
+    figure = empty_figure(title if len(attempts) else "Failed attempts", "attempts", None)
+    if not len(attempts):
+        return _nothing(figure, "attempts", source, filters)
     if not len(failed):
-        return _nothing(figure, "No attempt failed" if len(attempts) else "No attempts")
-    counts = failed.groupby(["error_type", "category"], observed=True).size()
-    return _bars(figure, counts, _CATEGORIES)
+        return without_data(figure, "No attempt failed")
+    return _bars(figure, failed, "error_type", "category", CATEGORIES)
 
 
 def violations(source: Any, **filters: Any) -> Figure:
@@ -164,14 +187,21 @@ def violations(source: Any, **filters: Any) -> Figure:
     Args:
         source: what `l0.frames.violations` takes, or its frame.
         filters: as there.
+
+    Example:
+        >>> from l0.events import InMemoryEventStore
+        >>> violations(InMemoryEventStore()).layout.annotations[0].text
+        'Nothing found'
     """
     found = _frame("violations", frames.violations, ("rule", "severity"), source, filters)
     title = counted(len(found), "finding") + " of guardrails" if len(found) else "Guardrails"
-    figure = _figure(title, "findings", None)
+    figure = empty_figure(title, "findings", None)
     if not len(found):
-        return _nothing(figure, "Nothing found")
-    counts = found.groupby(["rule", "severity"], observed=True).size()
-    return _bars(figure, counts, _SEVERITIES)
+        how = (
+            "Runs have guardrails when they are given some: guardrails=l0.Guardrails.recommended()."
+        )
+        return without_data(figure, "Nothing found", how)
+    return _bars(figure, found, "rule", "severity", SEVERITIES)
 
 
 def cost(
@@ -179,48 +209,37 @@ def cost(
 ) -> Figure:
     """What attempts cost, by model: those that were kept, and those that failed.
 
-    Models without a price have no bar, and are named; nothing is guessed.
+    Models without a price have no bar, and are named, and attempts whose tokens the provider did
+    not report are counted; nothing is guessed.
 
     Args:
         source: what `l0.frames.attempts` takes, or its frame.
         prices: an `l0.Prices`, or the mapping it is made of.
         currency: the sign of the currency of the prices.
         filters: as in `l0.frames.attempts`.
+
+    Example:
+        >>> from l0.events import InMemoryEventStore
+        >>> cost(InMemoryEventStore(), {"gpt-x": (2.0, 8.0)}).layout.title.text
+        'Cost'
     """
-    import pandas as pd
-
-    from l0.monitoring import Prices
-
     needed = ("model", "outcome", "input_tokens", "output_tokens")
     attempts = _frame("attempts", frames.attempts, needed, source, filters)
-    table = prices if isinstance(prices, Prices) else Prices(prices)
-    used = attempts[["input_tokens", "output_tokens"]].fillna(0).astype(int).to_dict("records")
-    costs = [table.cost(*each) for each in zip(attempts["model_"], used, strict=True)]
-    paid = attempts.assign(
-        cost=pd.Series(costs, index=attempts.index, dtype="float64"),
-        kept=attempts["outcome"].astype(object) != "failed",
-    )
-    known = paid[paid["cost"].notna()]
-    total = float(known["cost"].sum()) if len(known) else 0.0
-    unknown = sorted(set(paid["model_"]) - set(known["model_"]))
-    beside = f" · no price for {', '.join(unknown)}" if unknown else ""
-    figure = _figure(f"Cost {currency}{total:,.4g}", f"{currency}{beside}", None)
-    if not len(known):
-        return _nothing(figure, "No prices" if unknown else "No attempts")
-    models = _order(known)
-    sums = known.groupby(["model_", "kept"], observed=True)["cost"].sum()
-    for kept, name, colour in ((True, "kept", "#0072b2"), (False, "failed", "#d55e00")):
-        told = [float(sums.get((model, kept), 0.0)) for model in models]
-        if any(told):
-            figure.add_bar(
-                y=models,
-                x=told,
-                name=name,
-                orientation="h",
-                marker_color=colour,
-                hovertemplate="%{y}: " + currency + "%{x:.4g} " + name + "<extra></extra>",
-            )
-    return _rows(figure, len(models), barmode="stack", showlegend=True)
+    if not len(attempts):
+        return _nothing(empty_figure("Cost", None, None), "attempts", source, filters)
+    paid, unknown, silent = with_costs(attempts, prices)
+    figure = empty_figure(f"Cost {currency}{float(paid['cost'].sum()):,.4g}", currency, None)
+    notes = [f"no price for {some_of(unknown)}"] if unknown else []
+    notes += [f"{counted(silent, 'attempt')} without usage"] if silent else []
+    if not len(paid):
+        figure.update_layout(title_text="Cost")
+        return without_data(figure, *why_unknown(unknown, silent))
+    if notes:
+        add_note(figure, clean(" · ".join(notes)))
+    sums = paid.groupby(["model_", "kept"], observed=True)["cost"].sum()
+    models = _largest(sums)
+    hover = f"{clean(currency)}%{{x:,.4g}}"
+    return add_bars(figure, models, _by_kind(sums, models), KEPT, hover)
 
 
 # --- what the charts share --------------------------------------------------------------------
@@ -248,126 +267,108 @@ def _frame(
     if "model" not in frame.columns:
         return frame
     models = frame["model"].astype(object)
-    return frame.assign(model_=models.where(models.notna(), "no model named").map(_clean))
+    return frame.assign(model_=models.where(models.notna(), UNNAMED).map(str))
 
 
-def _spread(source: Any, filters: dict[str, Any], column: str, title: str, unit: str) -> Figure:
+def _spread(
+    source: Any, filters: dict[str, Any], column: str, title: str, missing: tuple[str, str]
+) -> Figure:
     runs = _frame("runs", frames.runs, ("model", column), source, filters)
     known = runs[runs[column].notna()]
-    figure = _figure(_titled(title, len(known)), unit, None)
+    figure = empty_figure(_titled(title, len(known)), "seconds", None)
+    if not len(runs):
+        return _nothing(figure, "runs", source, filters)
     if not len(known):
-        return _nothing(figure, "No runs")
-    models = _order(known)
-    for at, model in enumerate(models):
-        values: Series[Any] = known.loc[known["model_"] == model, column]
-        colour = PALETTE[at % len(PALETTE)]
+        what, how = missing
+        return without_data(figure, f"{what} of {counted(len(runs), 'run')}", how)
+    looks = of_names(_models(runs))
+    there = dict(iter(known.groupby("model_", observed=True)))
+    # In the order of the other charts of the frame.
+    models = first_rows(figure, [model for model in _order(runs) if model in there])
+    for model in models:
+        values = there[model][column].to_numpy("float64")
+        box, points = box_of(values, each=len(known) <= EACH)
+        line, inside = looks[model]
         figure.add_box(
-            x=values,
-            y=[model] * len(values),
+            **box,
+            x=[[round(float(value), 6) for value in values[points]]],
+            customdata=[_ids(there[model], points)],
+            y=[clean(model)],
             orientation="h",
-            name=model,
-            boxpoints="all" if len(known) <= _POINTS else False,
+            name=clean(model),
+            boxpoints="all",
             jitter=0.35,
             pointpos=0,
-            marker={"color": colour, "size": 5, "opacity": 0.65},
-            line={"color": colour, "width": 1.5},
-            fillcolor="rgba(0,0,0,0)",
-            hovertemplate="%{x:.3g} s<extra></extra>",
+            marker={"color": line, "size": 5, "opacity": 0.65},
+            line={"color": line, "width": 1.5},
+            fillcolor=inside,
+            hovertemplate="%{x:.3g} s<br>%{customdata}",
         )
     figure.update_xaxes(rangemode="tozero")
-    return _rows(figure, len(models))
+    return by_rows(figure, models)
 
 
-def _bars(figure: Figure, counts: Series[Any], colours: Mapping[str, str]) -> Figure:
-    """A row for each first key, the largest at the top, and a colour for each second one."""
-    sums = counts.groupby(level=0, observed=True).sum().sort_values(kind="stable")
-    rows = [str(row) for row in sums.index]
-    found = {str(kind) for _, kind in counts.index}
-    kinds = [kind for kind in colours if kind in found] + sorted(found - set(colours))
-    for at, kind in enumerate(kinds):
-        figure.add_bar(
-            y=[_clean(row) for row in rows],
-            x=[int(counts.get((row, kind), 0)) for row in rows],
-            name=_clean(kind),
-            orientation="h",
-            marker_color=colours.get(kind, PALETTE[at % len(PALETTE)]),
-            hovertemplate="%{y}: %{x} " + _clean(kind) + "<extra></extra>",
+def _ids(runs: DataFrame, points: Any) -> list[str]:
+    """What `%l0 show` takes, where the frame tells."""
+    if "stream_id" not in runs.columns:
+        return [""] * len(points)
+    return [clean(id) for id in runs["stream_id"].to_numpy(object)[points]]
+
+
+def _models(frame: DataFrame) -> set[str]:
+    """The models of a frame, and those that a filter of pandas left no rows of."""
+    import pandas as pd
+
+    told = set(frame["model_"])
+    dtype = frame["model"].dtype
+    return (
+        told | set(map(str, dtype.categories)) if isinstance(dtype, pd.CategoricalDtype) else told
+    )
+
+
+def _bars(
+    figure: Figure, frame: DataFrame, row: str, kind: str, markers: Mapping[str, Any]
+) -> Figure:
+    """A row for each word of one column, the most frequent at the top, a colour for the other."""
+    words = frame[[row, kind]].astype(object).fillna("not recorded")
+    counts = words.groupby([row, kind]).size()
+    rows = _largest(counts)
+    return add_bars(figure, rows, _by_kind(counts, rows), markers, "%{x:,}")
+
+
+def _largest(counts: Series[Any]) -> list[str]:
+    """The first keys, that of the largest sum last, which plotly draws at the top."""
+    sums = counts.groupby(level=0, observed=True).sum()
+    return sorted(map(str, sums.index), reverse=True, key=lambda row: (-sums[row], row))
+
+
+def _by_kind(counts: Series[Any], rows: list[str]) -> dict[str, list[Any]]:
+    """Of each second key the values by the first, 0 where there is none."""
+    pairs: Any = counts.to_dict()
+    found = {(str(row), str(kind)): value for (row, kind), value in pairs.items()}
+    return {kind: [found.get((row, kind), 0) for row in rows] for _, kind in found}
+
+
+def _nothing(figure: Figure, noun: str, source: Any, filters: dict[str, Any]) -> Figure:
+    """That there are no rows, and where they would come from."""
+    import pandas as pd
+
+    if isinstance(source, pd.DataFrame):
+        return without_data(
+            figure, f"No {noun} in this frame", f"Filtered too far? l0.frames.{noun}(…) has all."
         )
-    return _rows(figure, len(rows), barmode="stack", showlegend=True)
-
-
-def _band(figure: Figure, x: Any, low: Any, middle: Any, high: Any) -> None:
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    figure.add_scatter(x=x, y=high, **edge)
-    figure.add_scatter(x=x, y=low, fill="tonexty", fillcolor="rgba(0,114,178,0.2)", **edge)
-    figure.add_scatter(
-        x=x,
-        y=middle,
-        mode="lines",
-        line={"color": PALETTE[0], "width": 2},
-        name="median",
-        showlegend=False,
-        hovertemplate="median %{y:.3g} tokens/s at %{x:.3g} s<extra></extra>",
-    )
-
-
-def _figure(title: str, x: str | None, y: str | None) -> Figure:
-    axis = {
-        "gridcolor": _GRID,
-        "zerolinecolor": _GRID,
-        "linecolor": _GRID,
-        "automargin": True,
-        "title_standoff": 10,
-        "title_font_size": 13,
-        "exponentformat": "none",
-        "separatethousands": True,
-    }
-    figure = chart_class()()
-    figure.update_layout(
-        template="none",
-        title={"text": title, "x": 0.01, "xanchor": "left", "font_size": 16},
-        font={"color": _INK, "size": 13, "family": "system-ui, sans-serif"},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 12, "r": 20, "t": 52, "b": 48},
-        height=340,
-        showlegend=False,
-        legend={
-            "orientation": "h",
-            "traceorder": "normal",
-            "x": 1,
-            "xanchor": "right",
-            "y": 1.0,
-            "yanchor": "bottom",
-        },
-        xaxis={**axis, "title_text": x},
-        yaxis={**axis, "title_text": y, "rangemode": "tozero"},
-        hoverlabel={"font_family": "system-ui, sans-serif"},
-    )
-    return figure
-
-
-def _rows(figure: Figure, rows: int, **layout: Any) -> Figure:
-    """As high as its rows need, without lines between them; a few things are counted one by one."""
-    ends = [sum(bar.x[at] for bar in figure.data) for at in range(rows) if "barmode" in layout]
-    if ends and max(ends) <= _ONE_BY_ONE and all(isinstance(end, int) for end in ends):
-        figure.update_xaxes(dtick=1)
-    figure.update_layout(height=_FRAME_PX + _ROW_PX * max(rows, 1), bargap=0.35, **layout)
-    figure.update_yaxes(showgrid=False, ticksuffix="  ")
-    return figure
-
-
-def _nothing(figure: Figure, text: str) -> Figure:
-    figure.update_layout(height=180, showlegend=False)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    figure.add_annotation(text=text, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
-    return figure
+    if filters:
+        asked = shortened([", ".join(f"{key}={value!r}" for key, value in filters.items())], 50)[0]
+        how = f"l0.charts and l0.frames.{noun}(…) without a filter have all there are."
+        return without_data(figure, f"No {noun} with {asked}", how)
+    how = "%load_ext l0 records runs from then on; so does l0.run(…, event_store=store)."
+    return without_data(figure, f"No {noun} recorded", how)
 
 
 def _order(frame: DataFrame) -> list[str]:
     """Models, the one with most rows at the top, which plotly draws last."""
-    return [str(model) for model in frame["model_"].value_counts(ascending=True).index]
+    counts = frame["model_"].value_counts()
+    return sorted(map(str, counts.index), reverse=True, key=lambda m: (-counts[m], m))
 
 
 def _titled(title: str, count: int) -> str:
@@ -376,8 +377,3 @@ def _titled(title: str, count: int) -> str:
 
 def _short(stream_id: str) -> str:
     return stream_id if len(stream_id) <= 12 else f"…{stream_id[-8:]}"
-
-
-def _clean(text: str) -> str:
-    """A name as plain text: plotly reads some tags."""
-    return escape(str(text), quote=False)
