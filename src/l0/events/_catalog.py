@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from l0.errors._nearest import nearest
 from l0.errors._secrets import redact_text
 
 
@@ -157,8 +157,8 @@ def payload_class(type_: str) -> type[Payload]:
 
 
 def _unknown(type_: str) -> ValueError:
-    near = difflib.get_close_matches(str(type_).upper(), type_names(), n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    near = nearest(str(type_).upper(), type_names())
+    hint = f"; did you mean {near}?" if near else ""
     return ValueError(f"{type_!r} is no event type{hint}")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from l0.errors._nearest import nearest
 from l0.models import _sim
 from l0.models._clients import BASE_URLS, KEYS, base_url_of, key_of
 
@@ -69,16 +69,16 @@ def is_model(word: str, aliases: Mapping[str, str]) -> bool:
     provider, colon, name = word.partition(":")
     if not colon or not name or name.startswith("/"):
         return False
-    return bool(difflib.get_close_matches(provider.lower(), PROVIDERS, n=1, cutoff=0.75))
+    return nearest(provider.lower(), PROVIDERS, 0.75) is not None
 
 
 def _sim_model(text: str) -> ModelName:
     known = _sim.models()
     name, _, via = text.partition("@")
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         every = ", ".join(f"sim:{each}" for each in known)
-        hint = f"did you mean sim:{near[0]}?" if near else f"there are {every}"
+        hint = f"did you mean sim:{near}?" if near else f"there are {every}"
         raise ValueError(f"no model sim:{name}; {hint}")
     if via not in {"", *KEYS}:
         raise ValueError(f"sim:{text}: behind the @ stands {' or '.join(KEYS)}")
@@ -88,16 +88,16 @@ def _sim_model(text: str) -> ModelName:
 def _unknown(text: str, aliases: Mapping[str, str]) -> str:
     provider, colon, name = text.partition(":")
     if colon:
-        near = difflib.get_close_matches(provider.lower(), PROVIDERS, n=1)
-        hint = f"did you mean {near[0]}:{name}? " if near else ""
+        near = nearest(provider.lower(), PROVIDERS)
+        hint = f"did you mean {near}:{name}? " if near else ""
         if provider in PROVIDERS:
             hint = f"name one, such as {provider}:…; "
         return f"no provider for {text!r}; {hint}providers are {', '.join(PROVIDERS)}"
     known = {each: each for each in aliases}
     known |= {each: f"sim:{each}" for each in _sim.models()}
     known |= {full: full for full in list(known.values())}
-    near = difflib.get_close_matches(text, known, n=1)
-    hint = f"did you mean {known[near[0]]}? " if near else ""
+    near = nearest(text, known)
+    hint = f"did you mean {known[near]}? " if near else ""
     return (
         f"no model {text!r}; {hint}write provider:model, such as openai:{text}, or see %l0 models"
     )

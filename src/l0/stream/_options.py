@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Self
 
+from l0.errors._nearest import nearest
 from l0.events import Clock
 from l0.events._redact import as_redactor
 from l0.events._serialize import check_meta
@@ -183,8 +183,8 @@ def without_aliases(keywords: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unknown(name: str) -> str:
     known = (*_FIELDS, *_ALIASES, *CALLBACK_KEYWORDS)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else f"; options are {', '.join(_FIELDS)}"
+    near = nearest(name, known, 0.5)
+    hint = f"; did you mean {near}?" if near else f"; options are {', '.join(_FIELDS)}"
     return f"unknown option {name!r}{hint}"
 
 

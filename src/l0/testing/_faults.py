@@ -7,11 +7,12 @@ means the end of the answer, just before its finish, so a fault always hits.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from l0.errors._nearest import nearest
 
 UNTIL_THE_CLIENT_LEAVES: Final = 3600.0
 """Seconds a stall lasts when nothing else is said."""
@@ -328,9 +329,9 @@ def plain_number(value: float) -> str:
 
 def _unknown(part: str) -> str:
     word = re.split(r"[@(]", part.lower().replace("-", "_"))[0]
-    near = difflib.get_close_matches(word, [name for name in _KINDS if name != "status"], n=1)
+    near = nearest(word, [name for name in _KINDS if name != "status"])
     if near:
-        return f"unknown fault {part!r}; did you mean {_KINDS[near[0]].spelling(near[0])}?"
+        return f"unknown fault {part!r}; did you mean {_KINDS[near].spelling(near)}?"
     known = ", ".join(spelling for spelling, _ in list_faults())
     return f"unknown fault {part!r}; the known ones are {known}"
 
