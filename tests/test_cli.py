@@ -131,6 +131,42 @@ def test_the_latest_run_is_the_last_to_begin_whatever_its_name(tmp_path, capsys)
     assert capsys.readouterr().out.split("\n")[1].startswith("a-second ")
 
 
+@pytest.mark.parametrize("place", ["sqlite:///{}/runs.db", "jsonl:///{}/runs"])
+def test_maps_and_consensus_calls_have_their_outcome(place, tmp_path, capsys):
+    """What a map or a consensus came to stands in the list, as that of a run does."""
+
+    async def record():
+        store = l0.open_store(place.format(tmp_path))
+        options = {"store": False, "event_store": store, "concurrency": 1}
+        whole = l0.map(["a", "b"], "{}", lambda prompt: [prompt], **options)
+        await whole
+        left = l0.map(["a", "b"], "{}", lambda prompt: [prompt], **options)
+        async for _ in left:
+            left.abort("seen enough")
+
+        async def ask(answer=""):
+            if not answer:
+                raise ConnectionResetError("reset")
+            return answer
+
+        agreed = await l0.consensus([lambda: ask("x"), lambda: ask("x")], event_store=store)
+        with pytest.raises(l0.compose.NoConsensusError):
+            await l0.consensus([ask, ask], event_store=store)
+        known = {each.stream_id: each.outcome for each in await store.list_streams()}
+        await store.close()
+        return whole.stream_id, left.stream_id, agreed.stream_id, known
+
+    whole, left, agreed, known = l0.run_sync(record())
+    assert (known[whole], known[left], known[agreed]) == ("completed", "aborted", "completed")
+    assert sorted(known.values()).count("failed") == 1, "nobody agreed"
+    assert "unfinished" not in known.values()
+    assert main(["runs", str(next(tmp_path.iterdir()))]) == 0
+    lines = {line.split()[0]: line.split()[-1] for line in capsys.readouterr().out.splitlines()}
+    assert {name: lines[name] for name in known} == known
+    assert main(["show", str(next(tmp_path.iterdir())), left]) == 0
+    assert f"run {left}: aborted, " in capsys.readouterr().out
+
+
 def test_verify_says_which_record_was_changed(store, capsys):
     """Status 1."""
     path, run = store

@@ -21,15 +21,17 @@ import { cut, fold, newState, rebuild } from "./lib/fold";
 import { keepKeys } from "./lib/keys";
 import { type Body, markdown } from "./lib/markdown";
 import { NAMES } from "./lib/names";
-import { cutOff, ENDED, finding, join, speed, stop } from "./lib/parts";
+import { beside, cutOff, ENDED, finding, join, speed, stop, thinking } from "./lib/parts";
 import { type MapFacts, progress } from "./lib/progress";
-import { type Spot, spots } from "./lib/spots";
+import type { Spot } from "./lib/spots";
 import { text } from "./lib/text";
 import { follow, type Meta, type Model, type Sink, type Status } from "./lib/wire";
 
 /** How wide a column is at least, in em, by how many there are. As `_board_static.py` has it. */
 const WIDTHS = [0, 24, 24, 17, 15];
 const MANY = 19;
+/** A model, and which of its runs it is: that stays where the name has no room. */
+const LABEL = /^([^]*?)( · \d+)?$/;
 const SIGNS: Record<string, string> = { winner: "✓", agrees: "✓", similar: "≈", differs: "≠" };
 
 interface Verdict {
@@ -80,6 +82,12 @@ function part(model: Model, card: number | null): Model {
   };
 }
 
+/** Say what failed, as the static form does. */
+function blame(el: Element, error: Meta["error"]): void {
+  if (error && !el.firstChild)
+    el.append(h("b", "", error.type), h("p", "", error.message), h("p", "hint", ...ticks(error.hint)));
+}
+
 /** A run in its column. */
 interface Card {
   el: HTMLElement;
@@ -101,26 +109,32 @@ function column(
   let offset = Infinity; // the page's clock minus the run's, at its smallest
   let error: Meta["error"];
   let stick = true;
-  let marked = "";
+  let places: Spot[] = [];
+  let added = "";
   const running = () => !ENDED.test(status);
   const tick = (ms = -Infinity) => (offset = min(offset, clock() - ms));
 
-  const word = h("span", "state");
   const badge = h("span", "badge");
   const numbers = div("numbers");
   const cuts = div("cuts");
   const answer = div(`answer ${format}`);
   const scroll = div("scroll", answer);
   const found = h("ul", "findings");
+  const tools = div();
   const failure = div("error");
+  const think = thinking();
+  const [, long, nth] = LABEL.exec(label)!;
+  const title = h("b", "", h("span", "", long), nth);
   const el = h(
     "article",
     "card",
-    div("name", h("i", "dot"), h("b", "", label), badge),
+    div("name", h("i", "dot"), title, badge),
     numbers,
     cuts,
+    think.el,
     scroll,
     found,
+    tools,
     failure,
   );
   let body: Body;
@@ -128,11 +142,11 @@ function column(
     answer.replaceChildren();
     body = format === "markdown" ? markdown(answer) : text(answer);
     body.append(state.content);
-    marked = "";
   };
+  title.title = label;
   attr(el, "aria-label", label);
   role(scroll, "region", `Answer of ${label}`);
-  sources.set(answer, () => state);
+  sources.set(answer, () => ({ ...state, places }));
   scroll.tabIndex = 0;
   fresh();
 
@@ -180,25 +194,28 @@ function column(
     const now = live ? max(state.t, clock() - offset) : state.t;
     const first = state.time_to_first_token;
     el.dataset.status = name;
-    say(word, NAMES[name] ?? name);
     say(
       numbers,
       join(
-        word.textContent,
+        NAMES[name] ?? name,
         state.lanes.length > 1 && count(state.lanes.length, "attempt"),
-        /^(retrying|fallback)$/.test(name) && state.why,
+        /^(re|fall)/.test(name) && state.why,
         state.token_count && count(state.token_count, "token"),
         now > 0 && seconds(now),
         wide && first !== null && `first token ${seconds(first * 1000)}`,
         speed(state),
-      ),
+      ).replace(/(\d) /g, "$1\u00a0"), // a number and its unit share a line
     );
     body.draw(running());
     if (cuts.children.length !== state.withdrawn.length)
       cuts.replaceChildren(...state.withdrawn.map(cutOff));
     if (found.children.length !== state.violations.length)
       found.replaceChildren(...state.violations.map(finding));
-    say(failure, error ? `${error.type}: ${error.message}` : "");
+    think.draw(state);
+    const next = JSON.stringify([state.tools, state.data_outputs]);
+    if (added !== next) tools.replaceChildren(...beside(state));
+    added = next;
+    blame(failure, error);
     if (stick && live) scroll.scrollTop = 1e9;
     return live;
   };
@@ -210,19 +227,13 @@ function column(
     finish(verdict) {
       const at = (verdict && [...(el.parentElement?.children ?? [])].indexOf(el)) ?? -1;
       const told = verdict?.badges[at] ?? "";
-      const places = verdict?.spots[at] ?? [];
+      places = verdict?.spots[at] ?? [];
       say(badge, told && `${SIGNS[told]} ${told}`);
       el.dataset.badge = told;
       el.toggleAttribute(
         "data-lost",
         !!verdict && verdict.winner !== null && verdict.winner !== at && status === "aborted",
       );
-      if (places.length && marked !== `${places}`) {
-        if (marked) fresh();
-        body.draw(false);
-        spots(answer, places, "differs from the answer that stands");
-        marked = `${places}`;
-      }
     },
   };
 }
@@ -336,9 +347,7 @@ function render({ model, el, signal }: Props): () => void {
       body.append(verdict.text);
       body.draw(false);
     }
-    const { error } = meta;
-    if (error && !failure.firstChild)
-      failure.append(`${error.type}: ${error.message} `, h("span", "hint", ...ticks(error.hint)));
+    blame(failure, meta.error);
     attr(root, "aria-label", kind === "map" ? "Map" : "Board");
     if (root.dataset.status !== name) {
       root.dataset.status = name;

@@ -1,27 +1,19 @@
 // The explorer: recorded runs as a table, one of them in full, two of them side by side.
 
-import { atEnd, attr, count, h, label, listen, role, say, seconds } from "./lib/dom";
+import { atEnd, attr, count, digits, h, label, listen, role, say } from "./lib/dom";
 import { dress } from "./lib/dress";
 import { keepKeys } from "./lib/keys";
 import { list } from "./lib/list";
-import { NAMES } from "./lib/names";
-import { button, choice, type Facts, join, moment, recorded } from "./lib/recorded";
+import { button, choice, type Facts, moment, recorded } from "./lib/recorded";
 import { type Choice, type Differ, sides } from "./lib/sides";
 import { type Model, type Row, tell } from "./lib/wire";
 
 interface Line {
   id: string;
   status: string;
-  model: string | null;
-  prompt: string | null;
-  attempts: number;
-  retries: number;
-  token_count: number;
-  first_token: number | null;
-  duration: number | null;
   started: number;
-  error: string | null;
-  cost: number | null;
+  /** What stands in the columns, but for the last one. */
+  cells: string[];
 }
 
 interface Props {
@@ -30,19 +22,18 @@ interface Props {
   signal?: AbortSignal;
 }
 
-const spent = (s: number | null): string => (s === null ? "" : seconds(s * 1000));
-/** By what it is sorted, its name, and what stands in it if not the thing itself. */
-const COLUMNS: Array<[key: keyof Line, name: string, cell?: (line: Line) => string]> = [
-  ["status", "Outcome", ({ status }) => NAMES[status] ?? status],
+/** By what it is sorted, and its name. */
+const COLUMNS = [
+  ["status", "Outcome"],
   ["model", "Model"],
-  ["prompt", "Prompt", ({ prompt, error }) => join(prompt, error)],
+  ["prompt", "Prompt"],
   ["attempts", "Attempts"],
-  ["token_count", "Tokens", ({ token_count }) => token_count.toLocaleString("en")],
-  ["first_token", "First token", (line) => spent(line.first_token)],
-  ["duration", "Duration", (line) => spent(line.duration)],
-  ["cost", "Cost", ({ cost }) => (cost === null ? "" : `${+cost.toPrecision(3)}`)],
-  ["started", "Started", (line) => moment(line.started)],
-];
+  ["token_count", "Tokens"],
+  ["first_token", "First token"],
+  ["duration", "Duration"],
+  ["cost", "Cost"],
+  ["started", "Started"],
+] as const;
 const LINE = 28;
 /** Lines that are asked for at a time. */
 const PAGE = 100;
@@ -63,6 +54,8 @@ function render({ model, el, signal }: Props): () => void {
   const root = h("section", "view explorer");
   label(root, "Explorer");
   role(voice, "status");
+
+  const mode = model.get("mode");
 
   // --- asking: the latest request of a kind counts, and is repeated until it is answered ---
   let serial = Math.random(); // another view of this model hears the same answers
@@ -104,6 +97,11 @@ function render({ model, el, signal }: Props): () => void {
     opened = "";
     below.replaceChildren();
   };
+  const leave = () => {
+    close();
+    table.el.focus();
+    table.draw(total);
+  };
   const fail = (error: string) => below.replaceChildren(h("div", "error", error));
   /** Read a run, part by part. */
   const read = (id: string, done: (facts: Facts, rows: Row[]) => void) => {
@@ -132,10 +130,7 @@ function render({ model, el, signal }: Props): () => void {
         say(pin, "Pinned");
       });
       pin.title = "Compare: open another run, and see its attempts";
-      const shut = button("Close", within.signal, () => {
-        close();
-        table.el.focus();
-      });
+      const shut = button("Close", within.signal, leave);
       below.replaceChildren(
         recorded(facts, rows, differ, others, hands ? [pin, shut] : [], within.signal),
       );
@@ -144,7 +139,7 @@ function render({ model, el, signal }: Props): () => void {
   };
 
   // --- the table ---
-  const query = { text: "", status: "", model: "", sort: "started", down: true };
+  const query = { text: "", status: "", model: "", sort: "started" as string, down: true };
   let lines: Line[] = []; // those that are known, by their place
   let total = 0;
   let other = false; // what is asked for is another table: what is shown stays until it is there
@@ -156,13 +151,13 @@ function render({ model, el, signal }: Props): () => void {
     other = false;
     total = answer.total;
     answer.rows.forEach((line: Line, i: number) => (lines[answer.from + i] = line));
-    say(known, total === answer.all ? count(total, "run") : `${total.toLocaleString("en")} of ${count(answer.all, "run")}`);
+    say(known, (total === answer.all ? "" : `${digits(total)} of `) + count(answer.all, "run"));
     options(status, answer.statuses);
     options(models, answer.models);
     root.toggleAttribute("data-costs", answer.costs);
     empty.hidden = total > 0;
     grid.hidden = !total;
-    say(empty, answer.all ? "No run matches." : "No runs yet");
+    say(empty, answer.empty);
     table.draw(total);
   };
   const again = (refresh = false) => {
@@ -183,9 +178,10 @@ function render({ model, el, signal }: Props): () => void {
       if (!line && !waiting.has("list")) load(i - (i % PAGE));
       row.dataset.status = line?.status ?? "";
       row.toggleAttribute("data-open", !!line && line.id === opened);
-      return COLUMNS.map(([key, , cell]) => {
-        const said = line ? (cell ? cell(line) : line[key]) : "…";
-        const box = h("span", `c ${key}`, key === "status" && h("i", "dot"), said != null && `${said}`);
+      return COLUMNS.map(([key], at) => {
+        const said = line ? (line.cells[at] ?? moment(line.started)) : "…";
+        const box = h("span", `c ${key}`, !at && h("i", "dot"), said);
+        if (at === 1 || at === 2) box.title = said; // they may be cut short
         role(box, "gridcell");
         return box;
       });
@@ -246,16 +242,12 @@ function render({ model, el, signal }: Props): () => void {
   const tools = h("header", "head", title, known, search, status, models, fresh, kept);
 
   listen(root, "keydown", off, (event: KeyboardEvent) => {
-    if (event.key !== "Escape" || !opened || model.get("mode") !== "runs") return;
-    close();
-    table.el.focus();
-    table.draw(total);
+    if (event.key === "Escape" && opened && mode === "runs") leave();
   });
   keepKeys(root, off);
 
   // --- what is shown first ---
   const ids: string[] = model.get("ids");
-  const mode = model.get("mode");
   if (mode === "runs") {
     root.append(tools, empty, grid);
     mark();

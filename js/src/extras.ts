@@ -1,12 +1,15 @@
 // What a view gets when there is a use for it: code in colours, buttons that copy, findings under
-// their words, and a button that runs a simulated run again. A module of its own, which the kernel
-// hands over with the first code block or finding, or at the end; a page that refuses it does without.
+// their words, what differs between answers, and a button that runs a simulated run again. A module of
+// its own, which the kernel hands over with the first code block or finding, or at the end; a page that
+// refuses it does without.
 
 import { type Language, language, type Open, type Piece, pieces } from "./lib/code";
 import { copy } from "./lib/copy";
 import { atEnd, h, listen, role, say } from "./lib/dom";
 import type { Told } from "./lib/dress";
 import { underline } from "./lib/found";
+import { spots } from "./lib/spots";
+import { stay } from "./lib/stay";
 import { type Model, tell } from "./lib/wire";
 
 /** A longer block keeps its colours up to here. */
@@ -72,6 +75,7 @@ export default function extras(
   role(voice, "status");
   root.append(voice);
   wear(root, css, signal);
+  stay(root, signal);
 
   /** Copy, and say so on the button for a moment. */
   const take = async (what: string, button: HTMLElement, label: string, done: string) => {
@@ -104,16 +108,18 @@ export default function extras(
     return el;
   };
   const marks = (blocks: Blocks) => {
-    for (const answer of root.querySelectorAll(".l0-answer")) {
+    for (const answer of root.querySelectorAll(".l0-answer:not(.l0-data)")) {
       const facts = told(answer);
-      const status = answer.closest<HTMLElement>("[data-status]")?.dataset.status;
-      // A block that grows is left alone, and one whose colours are still to come.
-      const skip = (el: Element) =>
-        blocks.busy(el) ||
-        (!ENDED.test(status ?? "") &&
-          answer.lastChild!.contains(el) &&
-          !!el.closest(answer.matches(".l0-raw") ? ".l0-part" : "pre"));
-      if (facts) underline(answer, facts, skip);
+      const status = answer.closest<HTMLElement>("[data-status]")?.dataset.status ?? "";
+      const goesOn = !ENDED.test(status);
+      // A line of code that goes on is left alone, and a block whose colours are still to come.
+      const skip = (node: Node) =>
+        blocks.busy(node) || (goesOn && answer.lastChild!.contains(node) && blocks.open(node));
+      if (facts) underline(answer, facts, skip, goesOn);
+      const places = facts?.places ?? [];
+      const busy = [...answer.querySelectorAll("pre")].some(blocks.busy);
+      if (places.length && !busy && !answer.querySelector(".l0-differs"))
+        spots(answer, places, "differs from the answer that stands");
     }
   };
   watch(root, signal, {
@@ -151,9 +157,11 @@ function again(model: Model, stop: Element, voice: Element, signal: AbortSignal)
   draw();
 }
 
-/** Whether an element is in a block that has not got all of its colours. */
 interface Blocks {
-  busy(el: Element): boolean;
+  /** Whether a node is in a block that has not got all of its colours. */
+  busy(node: Node): boolean;
+  /** Whether a node is in a line that is drawn anew when it has grown. */
+  open(node: Node): boolean;
 }
 interface Hands {
   pre(pre: Element): HTMLElement;
@@ -165,11 +173,14 @@ interface Hands {
 function watch(root: Element, signal: AbortSignal, hands: Hands): void {
   const blocks = new WeakMap<Element, Block>();
   const waiting = new Set<Element>();
-  const busy = (el: Element) => waiting.has(el.closest(BLOCK)!);
+  const around = (node: Node) =>
+    (node instanceof Element ? node : node.parentElement!).closest(BLOCK)!;
+  const busy = (node: Node) => waiting.has(around(node));
+  const open = (node: Node) => !!blocks.get(around(node))?.drawn.some((el) => el.contains(node));
   /** See to blocks, and to what stands in them. */
   const see = (all: Iterable<Element>) => {
     for (const el of all) attend(el);
-    hands.marks({ busy });
+    hands.marks({ busy, open });
     watcher.takeRecords(); // what was done here
   };
   const attend = (el: Element) => {

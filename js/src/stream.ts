@@ -24,7 +24,7 @@ import { cut, fold, newState, rebuild } from "./lib/fold";
 import { keepKeys } from "./lib/keys";
 import { type Body, markdown } from "./lib/markdown";
 import { NAMES } from "./lib/names";
-import { cutOff, ENDED, finding, join, speed, stop } from "./lib/parts";
+import { beside, cutOff, ENDED, finding, join, speed, stop, thinking } from "./lib/parts";
 import { text } from "./lib/text";
 import { strip } from "./lib/timeline";
 import { follow, type Meta, type Model, type Sink, type Status } from "./lib/wire";
@@ -54,7 +54,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   let stick = true; // the reader is at the end of the answer
   let body: Body = undefined!; // made with the first facts, which say the format
   let format: unknown;
-  let timer: ReturnType<typeof setTimeout>;
+  let timer: number | false | undefined; // to the next drawing, while it is live
 
   const running = () => !ENDED.test(status);
   const setStatus = (next: Status) => {
@@ -97,6 +97,8 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
         state.content += value;
         body.append(value);
       } else if (kind === "r") {
+        // What is withdrawn leaves its room to what comes, so that nothing below jumps up and down.
+        scroll.style.minHeight = scroll.offsetHeight + "px";
         body.cut(state.content, value);
         cut(state, value);
       } else if (kind === "e") {
@@ -126,8 +128,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   const button = h("button");
   const notes = div("notes");
   const cuts = div("cuts");
-  const thoughts = div("text");
-  const think = h("details", "think", h("summary"), thoughts);
+  const think = thinking();
   const answer = div();
   const scroll = div("scroll", answer);
   const found = h("ul", "findings");
@@ -142,7 +143,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     h("header", "head", h("i", "dot"), word, facts, metrics, button),
     notes,
     cuts,
-    think,
+    think.el,
     scroll,
     found,
     tools,
@@ -174,10 +175,11 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
     body.draw(running());
     drawHead(live, now);
     drawParts(live);
-    if (stick && live) scroll.scrollTop = 1e9;
+    if (!live) scroll.removeAttribute("style");
+    if (stick && (live || timer)) scroll.scrollTop = 1e9; // also the last time
     time.draw(state, now, live);
-    clearTimeout(timer);
-    if (live) timer = setTimeout(ask, min(100, max(33, time.pixel())));
+    clearTimeout(timer as number);
+    timer = live && setTimeout(ask, min(100, max(33, time.pixel())));
   };
 
   const drawHead = (live: boolean, now: number) => {
@@ -195,7 +197,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
       join(
         meta.model ?? state.model,
         state.fallback_index && `fallback ${state.fallback_index}`,
-        tries > 1 && `attempt ${tries}`,
+        many && `attempt ${tries}`,
         live && progress?.percent != null && `${round(progress.percent)} %`,
         live && progress?.message,
         why,
@@ -228,37 +230,19 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   };
 
   const drawParts = (live: boolean) => {
-    const { withdrawn, violations, thoughts: thought, tools: called } = state;
-    const { error, notes: said = [] } = meta;
-    const fault = live ? null : error;
+    const { withdrawn, violations } = state;
+    const { notes: said = [] } = meta;
+    const fault = !live && meta.error;
     list(notes, said, () => said.map((note) => h("p", "", note)));
     list(
       cuts,
       withdrawn.map((w) => w.t + (w.text ?? "")),
       () => withdrawn.map(cutOff),
     );
-    say(think.firstElementChild!, `Reasoning · ${count(thought.length, "character")}`);
-    say(thoughts, thought);
-    think.hidden = !thought;
+    think.draw(state);
     list(found, [violations.length, withdrawn.length], () => violations.map(finding));
-    list(tools, JSON.stringify([called, state.data_outputs]), () => [
-      ...called.map((tool) =>
-        h(
-          "details",
-          "tool",
-          h(
-            "summary",
-            "",
-            join(tool.tool_name, tool.status, tool.duration_ms && seconds(tool.duration_ms)),
-          ),
-          ...[tool.arguments, tool.error ?? tool.result].map(
-            (value) => value !== undefined && h("pre", "", JSON.stringify(value, null, 2)),
-          ),
-        ),
-      ),
-      ...state.data_outputs.map((data) => h("p", "", data.mime_type ?? data.content_type)),
-    ]);
-    list(failure, [fault?.type, fault?.message], () =>
+    list(tools, JSON.stringify([state.tools, state.data_outputs]), () => beside(state));
+    list(failure, fault && fault.type + fault.message, () =>
       fault
         ? [
             h("b", "", fault.type),
@@ -283,7 +267,7 @@ export const view = (bodyOf: Bodies) => ({ model, el, signal }: Props): (() => v
   });
   keepKeys(root, off);
   atEnd(off, () => {
-    clearTimeout(timer);
+    clearTimeout(timer as number);
     root.remove();
   });
 

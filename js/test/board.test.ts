@@ -74,7 +74,7 @@ describe.each(MODULES)("The board (%s)", (_, view) => {
     frame();
     expect(all(".l0-card b").map((el) => el.textContent)).toEqual(["tortoise", "hare"]);
     expect(all(".l0-answer").map((el) => el.textContent)).toEqual(["slow", "quick as"]);
-    expect(all(".l0-numbers")[1]!.textContent).toMatch(/^streaming · 2 tokens/);
+    expect(all(".l0-numbers")[1]!.textContent).toMatch(/^streaming · 2\u00a0tokens/);
     expect(find(".l0-head").textContent).toContain("race of 2");
   });
 
@@ -94,17 +94,64 @@ describe.each(MODULES)("The board (%s)", (_, view) => {
     expect(find("button")).toHaveProperty("disabled", true);
   });
 
-  test("marks the words that differ, once.", () => {
+  test("hands on which words differ, when it is over.", async () => {
     const { kernel, all } = open(view);
+    const [, , , told] = await dressing(kernel.model);
     kernel.say(0, ["d", "the red fox runs"], ["st", "complete"]);
     kernel.say(1, ["d", "the quick fox"], ["st", "complete"]);
     const end = verdict({ winner: 1, badges: ["similar", "agrees"], spots: [[[3, 6], [9, 13]], []] });
+    const places = () => all(".l0-answer").map((answer) => told(answer).places);
+    frame();
+    expect(places()).toEqual([[], []]);
     kernel.say(null, ["st", "complete", end as any]);
     frame();
-    kernel.say(null, ["st", "complete", end as any]);
+    expect(places()).toEqual([[[3, 6], [9, 13]], []]);
+  });
+
+  test("folds what a model said of its thinking in its column, as it comes.", () => {
+    const { kernel, all } = open(view);
+    const thought = (t: number, text: string): Row => [
+      "STREAM_EVENT",
+      t,
+      { event: { type: "message", text } },
+    ];
+    kernel.say(1, ["st", "streaming"], ["e", [init, thought(5, "Towers ")]]);
     frame();
-    expect(all("mark").map((el) => el.textContent)).toEqual(["red", "runs"]);
-    expect(all(".l0-answer")[0]!.textContent).toBe("the red fox runs");
+    const [slow, quick] = all(".l0-card > .l0-think") as HTMLDetailsElement[];
+    expect([slow!.hidden, quick!.hidden, quick!.open]).toEqual([true, false, false]);
+    quick!.open = true;
+    kernel.say(1, ["e", [thought(9, "are high.")]], ["d", "High."]);
+    frame();
+    expect(quick!.textContent).toBe("Reasoning · 16 charactersTowers are high.");
+    expect(quick!.open).toBe(true);
+    expect(all(".l0-answer")[1]!.textContent).toBe("High.");
+  });
+
+  test("shows the tools that a run calls in its column.", () => {
+    const { kernel, all } = open(view);
+    const call = { tool_name: "get_weather", tool_call_id: "1" };
+    const rows: Row[] = [init, ["TOOL_REQUESTED", 9, { ...call, arguments: { at: "<b>" }, index: 0 }]];
+    kernel.say(0, ["e", rows]);
+    frame();
+    const tools = () => all(".l0-tool").map((el) => el.textContent);
+    expect(tools()).toEqual(['get_weather · requested{\n  "at": "<b>"\n}']);
+    kernel.say(0, ["e", [["TOOL_RESULT", 90, { ...call, result: 7, duration_ms: 80 }]]]);
+    frame();
+    expect(tools()[0]).toMatch(/^get_weather · result · 0.08 s/);
+    expect(all(".l0-card")[0]!.contains(all(".l0-tool")[0]!)).toBe(true);
+  });
+
+  test("keeps the number of a run apart from the name, which may be cut short.", () => {
+    const labels = ["openai:gpt-test · 1", "openai:gpt-test · 2", "a\nb · c", ""];
+    const { all } = open(view, new Kernel({ ...META, labels }));
+    const names = all(".l0-name b");
+    expect(names.map((el) => el.title)).toEqual(labels);
+    expect(names.map((el) => [...el.childNodes].map((node) => node.textContent))).toEqual([
+      ["openai:gpt-test", " · 1"],
+      ["openai:gpt-test", " · 2"],
+      ["a\nb · c"],
+      [""],
+    ]);
   });
 
   test("shows what was put together of several answers.", () => {
@@ -120,7 +167,7 @@ describe.each(MODULES)("The board (%s)", (_, view) => {
     kernel.say(1, ["st", "streaming"], ["d", "still here"]);
     frame();
     expect(all(".l0-card")[0]!.dataset.status).toBe("failed");
-    expect(all(".l0-card")[0]!.textContent).toContain("APIError: HTTP 401");
+    expect(all(".l0-card")[0]!.textContent).toContain("APIErrorHTTP 401");
     expect(all(".l0-answer")[1]!.textContent).toBe("still here");
   });
 

@@ -17,20 +17,11 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-const line = (at: number, more: object = {}) => ({
+const line = (at: number, model = "sim:story", prompt = `Prompt ${at}`) => ({
   id: `run-${at}`,
   status: "complete",
-  model: "sim:story",
-  prompt: `Prompt ${at}`,
-  attempts: 1,
-  retries: 0,
-  token_count: 1000 + at,
-  first_token: 0.25,
-  duration: 2.5,
   started: 1_700_000_000_000 + at * 1000,
-  error: null,
-  cost: null,
-  ...more,
+  cells: ["complete", model, prompt, "1", `1,00${at}`, "0.25 s", "2.5 s", ""],
 });
 const ROWS: Row[] = [
   ["SESSION_START", 0, { options: {} }],
@@ -78,12 +69,13 @@ class Kernel {
     };
   }
   table({ from, count, text = "" }: { from: number; count: number; text?: string }) {
-    const found = this.lines.filter((each) => each.prompt.includes(text));
+    const found = this.lines.filter((each) => each.cells[2]!.includes(text));
     return {
       from,
       rows: found.slice(from, from + count),
       total: found.length,
       all: this.lines.length,
+      empty: this.lines.length ? "No run matches." : "No runs yet",
       statuses: ["complete", "stopped"],
       models: ["sim:story"],
       costs: false,
@@ -231,7 +223,7 @@ test.each(MODULES)("%s: a run that can't be read is said", (_, view) => {
 
 test.each(MODULES)("%s: nothing becomes markup", (_, view) => {
   const kernel = new Kernel(0);
-  kernel.lines = corpus.map((text, i) => line(i, { prompt: text, model: text, error: text }));
+  kernel.lines = corpus.map((text, i) => line(i, text, text));
   kernel.model.traits.table = kernel.table({ from: 0, count: 100 });
   const text = corpus.join("\n");
   kernel.rows = [
@@ -291,6 +283,45 @@ test.each(MODULES)("%s: the kernel filters and sorts", (_, view) => {
   expect(kernel.asked("list").at(-1)).toMatchObject({ sort: "model", down: false });
   type("nothing like it");
   expect(find(".l0-empty").textContent).toBe("No run matches.");
+});
+
+test.each(MODULES)("%s: what a line has no room for is told on hover", (_, view) => {
+  const kernel = new Kernel(1);
+  kernel.lines = [line(0, "openai:ft:gpt-4.1-mini:my-organisation", "Tell me · HTTP 401")];
+  kernel.model.traits.table = kernel.table({ from: 0, count: 100 });
+  const { all } = open(view, kernel);
+  expect(all(".l0-row .l0-c").map((el) => [el.textContent, el.title])).toEqual([
+    ["complete", ""],
+    ["openai:ft:gpt-4.1-mini:my-organisation", "openai:ft:gpt-4.1-mini:my-organisation"],
+    ["Tell me · HTTP 401", "Tell me · HTTP 401"],
+    ...["1", "1,000", "0.25 s", "2.5 s", ""].map((text) => [text, ""]),
+    [new Date(1_700_000_000_000).toLocaleString("sv"), ""],
+  ]);
+});
+
+test.each(MODULES)("%s: the head names the model that each attempt asked", (_, view) => {
+  const kernel = new Kernel(1);
+  kernel.facts = { model: "sim:code", models: ["sim:story", "sim:code"] };
+  const { find, click, slide } = open(view, kernel);
+  click(find(".l0-row"));
+  const facts = () => find(".l0-run .l0-facts").textContent;
+  expect(facts()).toMatch(/^sim:code · attempt 2 of 2/);
+  slide(0.2);
+  expect(facts()).toMatch(/^sim:story · attempt 1 of 2/);
+  kernel.facts = { model: "sim:code", models: [null, "sim:code"] };
+  click(find(".l0-row"));
+  slide(0.2);
+  expect(facts(), "a name that is not known is nobody else's").toMatch(/^attempt 1 of 2/);
+});
+
+test.each(MODULES)("%s: a run that is closed is no longer marked as open", (_, view) => {
+  const { find, click, named } = open(view, new Kernel(2));
+  click(find(".l0-row"));
+  frame();
+  expect(find(".l0-row").hasAttribute("data-open")).toBe(true);
+  click(named("Close"));
+  expect(find(".l0-row").hasAttribute("data-open")).toBe(false);
+  expect(document.activeElement).toBe(find(".l0-list"));
 });
 
 test.each(MODULES)("%s: a click finds what it was meant for while another table comes", (_, view) => {
@@ -355,7 +386,7 @@ test.each(MODULES)("%s: a run is read part by part, and shown at its end", (_, v
   expect(kernel.asked("open").map(({ part }) => part)).toEqual([0, 1]);
   expect(find(".l0-answer").textContent).toBe("Good night");
   expect(find(".l0-run").dataset.status).toBe("complete");
-  expect(find(".l0-cut summary").textContent).toContain("attempt 1 · 2 tokens withdrawn");
+  expect(find(".l0-cut summary").textContent).toContain("attempt 1 · withdrawn after 2 tokens");
   expect(find(".l0-cut del").textContent).toBe("Hello ");
   expect(find(".l0-reading").textContent).toBe("complete · 2 attempts · 2 tokens in 1.0 s");
   expect(all("[role=tab]").map((tab) => tab.textContent)).toEqual(["Text", "Attempts 2", "Events 8"]);

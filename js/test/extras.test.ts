@@ -4,6 +4,7 @@ import built from "../../src/l0/notebook/static/extras.js";
 import source from "../src/extras";
 import type { GuardrailViolation } from "../src/lib/events.gen";
 import { markdown } from "../src/lib/markdown";
+import type { Spot } from "../src/lib/spots";
 import { text } from "../src/lib/text";
 import { FakeModel } from "./fake";
 import corpus from "./xss.json";
@@ -62,12 +63,13 @@ function open(
   const model = new FakeModel({ meta });
   let told = "";
   const violations: GuardrailViolation[] = [];
+  const places: Spot[] = [];
   const list = root.appendChild(document.createElement("ul"));
   extras(
     root,
     model,
     ".x{}",
-    (el) => (el === answer ? { content: told || "the *answer*", violations } : undefined),
+    (el) => (el === answer ? { content: told || "the *answer*", violations, places } : undefined),
     control.signal,
   );
   const say = async (text: string, more = true) => {
@@ -97,10 +99,33 @@ function open(
   /** The code that is shown. */
   const code = () => [...answer.querySelectorAll("pre .l0-part")].map((el) => el.textContent).join("");
   const end = () => control.abort();
-  return { root, stop, answer, model, say, cut, spans, code, find, marks, violations, end };
+  return { root, stop, answer, model, say, cut, spans, code, find, marks, violations, places, end };
 }
 
 describe.each(MODULES)("In the %s", (_, extras) => {
+  test("words that differ from another answer are marked, once, also when they are drawn anew.", async () => {
+    const { root, answer, places, say, code } = open(extras);
+    const text = "the red fox\n\n```python\nx = 1\n```\n\nruns";
+    await say(text, false);
+    const words = () => [...answer.querySelectorAll(".l0-differs")].map((el) => el.textContent);
+    expect(words()).toEqual([]);
+    places.push([3, 6], [18, 22]);
+    root.dataset.badge = "similar";
+    for (const status of ["complete", "complete", "aborted"]) {
+      root.dataset.status = status;
+      await settle();
+      expect(words()).toEqual(["red", "runs"]);
+    }
+    expect(code()).toBe("x = 1");
+    answer.replaceChildren();
+    const again = markdown(answer);
+    again.append(text);
+    again.draw(false);
+    await settle();
+    expect(words()).toEqual(["red", "runs"]);
+    expect(answer.querySelector("mark")!.title).toBe("differs from the answer that stands");
+  });
+
   test("code gets colours as it comes, character by character.", async () => {
     const { say, spans, code } = open(extras);
     const text = 'def f(x):\n    """Say\n    it."""\n    return "a" # b\n';
@@ -274,13 +299,42 @@ describe.each(MODULES)("In the %s", (_, extras) => {
     expect(marks()).toEqual([["two", "because"]]);
   });
 
-  test("a finding in code is underlined when the block is closed, in its colours.", async () => {
+  test.each(["python", "", "klingon"])(
+    "a finding in code that goes on is underlined when its line is complete: %s",
+    async (language) => {
+      const { say, find, marks, answer } = open(extras);
+      const source = `Hi\n\n\`\`\`${language}\nkey = plain # secret\nnext = more and\n`;
+      await find(finding(source.indexOf("plain"), "a"), finding(source.indexOf("more"), "b"));
+      let said = "";
+      const seen = new Set<string>();
+      for (const character of `${source}on = 1`) {
+        await say(character);
+        said += character;
+        seen.add(JSON.stringify(marks()));
+        const code = said.split("```")[1]?.replace(/^\S*\n?/, "") ?? "";
+        const shown = [...answer.querySelectorAll(".l0-part")].map((part) => part.textContent);
+        expect(shown.join("").trimEnd()).toBe(code.trimEnd());
+      }
+      const both = [
+        ["plain", "a"],
+        ["more", "b"],
+      ];
+      expect(marks()).toEqual(both);
+      expect([...seen].at(-1)).toBe(JSON.stringify(both));
+      await say("\n```\n\nend", false);
+      expect(marks()).toEqual(both);
+    },
+  );
+
+  test("a finding in code is underlined before the block is closed, in its colours.", async () => {
     const { say, find, marks, answer, spans } = open(extras);
     const source = "Hi\n\n```python\nkey = 'AKIA'  # secret\n";
     await say(source);
     await find(finding(source.indexOf("AKIA")));
     expect(marks()).toEqual([]);
-    await say("x = 1\n```\n\nend", false);
+    await say("x");
+    expect(marks()).toEqual([["AKIA'", "because"]]);
+    await say(" = 1\n```\n\nend", false);
     expect(marks()).toEqual([["AKIA'", "because"]]);
     expect(answer.querySelector(".l0-ts mark")).not.toBeNull();
     expect(spans()).toEqual(["o:=", "s:'AKIA'", "c:# secret", "o:=", "n:1"]);
@@ -306,7 +360,7 @@ describe.each(MODULES)("In the %s", (_, extras) => {
     await cut(6);
     await say("x y");
     expect(answer.textContent).toBe("one *tx y");
-    expect(marks()).toEqual([["*t", "because"]]); // as much of the word as there was
+    expect(marks()).toEqual([["*tx", "because"]]);
   });
 
   test("text as it was written has its code in colours between the fences.", async () => {

@@ -583,6 +583,42 @@ describe.each(MODULES)("The stream view (%s)", (_, view) => {
     expect(top).toBe(500);
   });
 
+  test("is at the end of the answer when the run is over, where the reader was.", () => {
+    const { kernel, find } = open(view);
+    const set = vi.fn();
+    Object.defineProperty(find(".l0-scroll"), "scrollTop", { get: () => 0, set });
+    kernel.push(["d", "a"]);
+    frame();
+    set.mockClear();
+    kernel.push(["d", "b"], ["st", "complete"]);
+    frame();
+    expect(set).toHaveBeenCalledOnce();
+    kernel.push(["st", "complete"]);
+    frame();
+    expect(set).toHaveBeenCalledOnce();
+  });
+
+  test("opens a run that is over at the beginning of its answer.", () => {
+    const set = vi.spyOn(Element.prototype, "scrollTop", "set");
+    open(view, { status: "complete", content: "a", rev: 1, meta: { ...META, live: false } });
+    expect(set).not.toHaveBeenCalled();
+  });
+
+  test("keeps the room of withdrawn text for what comes, until the run is over.", () => {
+    const { kernel, find } = open(view);
+    const scroll = find(".l0-scroll");
+    Object.defineProperty(scroll, "offsetHeight", { value: 300 });
+    kernel.push(["d", "The first answer"]);
+    frame();
+    expect(scroll.style.minHeight).toBe("");
+    kernel.push(["r", 0], ["d", "The"]);
+    frame();
+    expect(scroll.style.minHeight).toBe("300px");
+    kernel.push(["st", "failed"]);
+    frame();
+    expect(scroll.style.minHeight).toBe("");
+  });
+
   test("changes to the format it is told.", () => {
     const { kernel, read, find } = open(view);
     kernel.push(["d", "**a**"]);

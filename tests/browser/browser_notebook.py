@@ -244,7 +244,7 @@ class Notebook:
 
     async def static_text(self, index: int) -> str:
         """The answer in the static view, where it is drawn as plain text."""
-        blocks = self.static(index).locator(":scope > div > div > div[style*='pre-wrap']")
+        blocks = self.static(index).locator(".l0-said > div[style*='pre-wrap']")
         return str(await blocks.last.text_content())
 
     async def outputs(self, index: int) -> list[dict[str, Any]]:

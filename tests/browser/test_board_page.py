@@ -142,6 +142,46 @@ async def test_a_consensus_survives_a_reload_and_marks_what_differs(notebook, pr
     assert shown[badges.index("✓ agrees")] == text.replace("**", "")
 
 
+LONG = "openai:ft:gpt-4.1-mini-2025-04-14:my-organisation:custom-suffix:id9fX2"
+# Of each column: how high its name is, and its numbers, in lines, and what of the name is seen.
+_HEADS = """() => [...document.querySelectorAll('.l0-card')].map(card => {
+  const [name, numbers] = ['.l0-name', '.l0-numbers'].map(part => card.querySelector(part));
+  const high = el =>
+    el.getBoundingClientRect().height / parseFloat(getComputedStyle(el).lineHeight);
+  const nth = document.createRange();
+  nth.selectNodeContents(name.querySelector('b').lastChild);
+  return {
+    lines: [Math.round(high(name)), Math.round(high(numbers))],
+    whole: nth.getBoundingClientRect().right <= card.getBoundingClientRect().right,
+    wide: card.scrollWidth <= card.clientWidth,
+    title: name.querySelector('b').title,
+  };
+})"""
+
+
+async def test_the_head_of_a_column_is_two_lines_whatever_the_model_is_called(notebook, provider):
+    """At three columns, at two and at one; what was thought stays folded when it is over."""
+    provider.default = Reply("Oslo. " * 400, tokens_per_second=30, reasoning="A capital, then.")
+    nb = await notebook(f"%%l0 {LONG} -n 3 -o b\nWhere is the parliament?")
+    await nb.run_all(wait=False)
+    await grown(nb, 3, 30)
+    for width in (1600, 1000, 600):
+        await nb.page.set_viewport_size({"width": width, "height": 900})
+        heads = await nb.page.evaluate(_HEADS)
+        assert [head.pop("title") for head in heads] == [f"{LONG} · {at}" for at in (1, 2, 3)]
+        assert heads == [{"lines": [1, 1], "whole": True, "wide": True}] * 3, width
+    folded = nb.view(0).locator(".l0-think > summary")
+    assert await folded.all_inner_texts() == ["Reasoning · 16 characters"] * 3
+    await nb.view(0).get_by_role("button", name="Stop").click()
+    await nb.ran()
+    static = nb.static(0)
+    assert await static.get_by_text("Reasoning · 16 characters").count() == 3
+    for at in (1, 2, 3):
+        name = static.get_by_title(f"{LONG} · {at}")
+        assert (await name.bounding_box())["height"] < 30
+        assert await name.evaluate("el => el.firstChild.scrollWidth > el.firstChild.clientWidth")
+
+
 async def test_stop_by_keyboard_closes_every_connection(notebook, provider, shots, measured):
     provider.default = endless(50)
     nb = await notebook(

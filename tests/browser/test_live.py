@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import pairwise
 
 import pytest
 from browser_lab import best, endless, until
@@ -81,12 +82,62 @@ _WATCH = """() => {
 _TOPS = """index => {
   const cell = document.querySelectorAll('.jp-Notebook .jp-Cell')[index];
   const view = cell.querySelector('.jp-OutputArea-output.jp-RenderedHTML > div');
-  const answer = [...view.children].find(el => el.style.maxWidth === '52em');
+  const answer = view.querySelector('.l0-said');
   const top = view.getBoundingClientRect().top;
   const tops = [...answer.children].map(el => el.getBoundingClientRect().top - top);
   const below = window.bottom(cell) - answer.getBoundingClientRect().bottom;
   return [window.tops[index], tops, [window.below[index], below]];
 }"""
+
+
+BREAKS = "--chaos drop@60,stall@90 --no-resume --timeout 5,0.5"
+LONG = [
+    "%%l0 sim:code --speed 120\nTell me",
+    f"%%l0 sim:markdown --speed 120 -F text {BREAKS}\nTell me",
+    "%%l0 sim:json --speed 100 --schema dict\nTell me",
+]
+
+
+@pytest.mark.parametrize("width", [1280, 600])
+async def test_nothing_jumps_when_a_long_answer_is_complete(notebook, width):
+    """It keeps the room in which it scrolled, and who followed it to its end still reads that."""
+    nb = await notebook(*LONG)
+    await nb.page.set_viewport_size({"width": width, "height": 640})
+    await nb.command("application:toggle-left-area")
+    for index in range(len(LONG)):
+        await nb.watch(_HEIGHTS.replace("INDEX", str(index)))
+        await nb.run_cell(index)
+        await nb.static(index).wait_for()
+        box = nb.static(index).get_by_role("region", name="Answer")
+        await box.wait_for()
+        await nb.page.wait_for_function(_AT_THE_END, arg=await box.element_handle())
+        heights = await nb.watched()
+        live = [height for view, height in heights if view == "live"]
+        (static,) = {height for view, height in heights if view == "static"}
+        assert all(b > a - 1.5 for a, b in pairwise(live)), "it only grows"
+        assert abs(static - live[-1]) < 6, (live[-1], static)
+    # By keys it scrolls, and the notebook stays at its cell.
+    await box.focus()
+    await nb.page.keyboard.press("Home")
+    await nb.page.wait_for_function("box => box.scrollTop === 0", arg=await box.element_handle())
+    assert await nb.js("return panel.content.activeCellIndex") == len(LONG) - 1
+    # Nothing of it is in the notebook: who opens it later sees the whole answer.
+    saved = "".join((await nb.outputs(0))[0]["data"]["text/html"])
+    assert "l0-said" in saved
+    assert "region" not in saved
+    assert "60vh" not in saved
+
+
+# What is in the output of a cell, and how high it is.
+_HEIGHTS = """() => {
+  const cell = document.querySelector('.jp-Notebook .jp-Cell[data-windowed-list-index="INDEX"]');
+  const output = cell?.querySelector('.jp-Cell-outputWrapper');
+  const live = output?.querySelector('.l0-view');
+  if (!live && !output?.querySelector('.l0-said')) return null;
+  return [live ? 'live' : 'static', Math.round(output.getBoundingClientRect().height * 10) / 10];
+}"""
+_AT_THE_END = """box =>
+  box.scrollTop > 0 && box.scrollHeight - box.scrollTop - box.clientHeight < 2"""
 
 
 async def test_stop_closes_the_connection_and_run_all_goes_on(notebook, provider, shots, measured):

@@ -247,6 +247,52 @@ async def test_motion_and_forced_colours_are_respected(notebook, provider, shots
     await nb.ran()
 
 
+async def test_forced_colours_leave_what_stays_to_be_seen(notebook, shots):
+    """Bars have their forms and code its edge, though no background is drawn."""
+    nb = await notebook(
+        "%%l0 sim:story --chaos drop@40 --no-resume --speed 200\nTell me",
+        "%%l0 sim:code --speed max\nTell me",
+    )
+    await nb.page.emulate_media(forced_colors="active")
+    await nb.run_all(wait=False)
+    knob = nb.view(0).get_by_role("slider", name="Timeline")
+    await knob.focus()
+    await nb.page.keyboard.press("End")
+    width, offset = await knob.evaluate(
+        "el => [getComputedStyle(el).outlineWidth, getComputedStyle(el).outlineOffset]"
+    )
+    assert (width, offset) == ("2px", "-2px"), "the ring is inside, where nothing cuts it off"
+    await nb.ran()
+    await nb.reveal(0)
+    seen = await nb.static(0).locator("div[style*='inline-block']").evaluate_all(_FORMS)
+    forms = {form for form, width, _ in seen if width > 2}
+    assert {"solid 8px", "solid 1px", "dashed 2px"} <= forms
+    paper = await nb.page.evaluate(_PAPER)
+    assert paper not in {ink for form, _, ink in seen if not form.startswith("none")}
+    await nb.reveal(1)
+    (edge,) = (
+        await nb.static(1)
+        .locator(".l0-said div[style*='outline']")
+        .evaluate_all("all => all.map(el => getComputedStyle(el).outlineColor)")
+    )
+    assert edge not in {paper, "rgba(0, 0, 0, 0)"}
+    await nb.shoot(shots / "forced-colours-static.png")
+    await nb.page.emulate_media(forced_colors="none")
+
+
+_FORMS = """all => all.map(el => {
+  const { borderTopStyle, borderTopWidth, borderTopColor } = getComputedStyle(el);
+  return [`${borderTopStyle} ${borderTopWidth}`, el.offsetWidth, borderTopColor];
+})"""
+_PAPER = """() => {
+  const el = document.body.appendChild(document.createElement('p'));
+  el.style.color = 'Canvas';
+  const { color } = getComputedStyle(el);
+  el.remove();
+  return color;
+}"""
+
+
 async def test_a_narrow_page_keeps_everything_in_reach(notebook, provider, shots):
     """600 px: nothing is cut off, nothing overlaps, and no scroll bar lies below the page."""
     provider.default = endless(40)
@@ -268,6 +314,37 @@ async def test_a_narrow_page_keeps_everything_in_reach(notebook, provider, shots
     await nb.static(0).wait_for()
     await nb.shoot(shots / "narrow-static.png")
     assert await nb.static(0).evaluate("el => el.scrollWidth - el.clientWidth") <= 1
+
+
+async def test_at_double_size_nothing_is_squeezed_or_cut_off(notebook, provider, shots):
+    """A zoom of 200 % halves the page: of 1600 px, and of 1200 beside the list of files."""
+    provider.default = endless(40)
+    nb = await notebook(
+        "%%l0 sim:story --chaos drop@40 --no-resume --speed 200\nHi",
+        "%%l0 openai:gpt-test -F text -o a\nTell me",
+    )
+    await nb.page.set_viewport_size({"width": 600, "height": 500})
+    await nb.run_all(wait=False)
+    await nb.static(0).wait_for()
+    await nb.reveal(1)
+    await nb.streams(1, at_least=100)
+    stop = nb.view(1).get_by_role("button", name="Stop")
+    beside = await nb.view(1).locator(".l0-head b").bounding_box()
+    button = await stop.bounding_box()
+    assert abs(button["y"] + button["height"] / 2 - beside["y"] - beside["height"] / 2) < 4
+    assert await nb.page.evaluate(_OVERLAPPING, ".l0-view") == []
+    await nb.shoot(shots / "double-narrow.png")
+    await stop.click()
+    await nb.ran()
+    await nb.reveal(0)
+    await nb.static(0).get_by_text("What happened").click()
+    assert await nb.static(0).evaluate("el => el.scrollWidth - el.clientWidth") <= 1
+    await nb.page.set_viewport_size({"width": 800, "height": 500})
+    await nb.command("application:toggle-left-area")
+    retry = nb.static(0).locator("td", has_text="retry:")
+    line = await retry.bounding_box()
+    assert line["height"] < 24, "the legend takes nothing of its width"
+    await nb.shoot(shots / "double-static.png")
 
 
 _OVERLAPPING = """selector => {

@@ -38,13 +38,12 @@ async def check(view):
     bars = view.locator("div[style*='inline-block']")
     widths = [box["width"] for box in [await bar.bounding_box() for bar in await bars.all()]]
     assert sum(width > 20 for width in widths) >= 4, "wait, withdrawn, back-off, recovered"
-    assert {await bar.evaluate(_COLOUR) for bar in await bars.all()} - {_CLEAR}
+    assert {await bar.evaluate(_FORM) for bar in await bars.all()} >= {"solid", "dashed"}
     await view.get_by_text("What happened").click()
     await view.locator("table").last.filter(has_text="drop").wait_for()
 
 
-_COLOUR = "el => getComputedStyle(el).backgroundColor"
-_CLEAR = "rgba(0, 0, 0, 0)"
+_FORM = "el => getComputedStyle(el).borderTopStyle"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

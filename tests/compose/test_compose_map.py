@@ -721,3 +721,25 @@ async def test_the_frame_says_which_model_answered_a_row(tmp_path):
             ["a", "b"], "{text}", first, fallbacks=[second], store=tmp_path / "m.db", name="both"
         )
         assert list(result.frame["model"]) == ["first", "second"]
+
+
+@pytest.mark.parametrize("name", [None, "first", "second"])
+async def test_a_fallback_has_the_name_that_it_says_itself(name):
+    """Not that of the model before it, whose answer was empty; nor is it paid for as that one."""
+
+    def said(model, text):
+        delta = {"delta": {"content": text}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        chunk = {"object": "chat.completion.chunk", "choices": [delta], "usage": usage}
+        return [chunk if model is None else {**chunk, "model": model}]
+
+    result = await run(
+        ["a"],
+        "{text}",
+        lambda _: said("first", ""),
+        fallbacks=[lambda _: said(name, "yes")],
+        retry=Retry(attempts=0),
+        prices={"first": (1, 1), "second": (2, 2)},
+    )
+    assert (result.rows[0].model, result.texts) == (name, ["yes"])
+    assert (result.rows[0].cost is None) == (name is None)

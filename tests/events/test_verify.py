@@ -93,6 +93,27 @@ def test_an_untouched_stream_is_ok_and_says_its_head():
     assert verify_records([]).ok
 
 
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("MAP_END", dict.fromkeys(("ok", "failed", "skipped", "reused"), 0)),
+        ("CONSENSUS_END", {"status": "success", "confidence": 1.0}),
+    ],
+)
+async def test_the_last_record_of_a_map_or_a_consensus_is_its_end(end, told):
+    """What is no run ends as well, and its replay says how."""
+    log, bus = Log(), EventBus(stream_id="call")
+    detach = log.attach(bus)
+    bus.emit("MAP_LIMITED", concurrency=1)
+    begun = log.records()
+    outcome = {"outcome": "completed"} if end == "MAP_END" else {}
+    bus.emit(end, duration_ms=1.0, **told, **outcome)
+    detach()
+    assert [verify_records(each).ended for each in (begun, log.records())] == [False, True]
+    lived = await replay(log)
+    assert lived.outcome == "completed"
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_s86_any_single_change_drop_swap_or_insertion_is_found_where_it_is(data):

@@ -75,7 +75,9 @@ def test_answers_of_the_local_server_are_not_taken_for_the_providers(monkeypatch
 
 async def test_a_model_closed_is_opened_again_by_its_next_use():
     ask = l0.model("sim:json")
-    first = await l0.run(ask.factory("A person")).read()
+    seen = []
+    first = await l0.run(ask.factory("A person"), on_event=seen.append).read()
+    assert next(e.payload for e in seen if e.type == "STREAM_INIT").model == ask.name
     await ask.aclose()
     assert await l0.run(ask.factory("A person")).read() == first
     await ask.aclose()

@@ -15,6 +15,7 @@ import l0
 from l0.compose import NoConsensusError
 from l0.compose import map as l0_map
 from l0.errors import StreamAbortedError
+from l0.events import Event, EventType, ToolCall
 from l0.models import _sim
 from l0.notebook import _board, _board_map_static, _board_marks, _board_static, _output, view
 from l0.notebook._board import Board
@@ -70,7 +71,7 @@ def html_of(shown, **options):
     html = room.mimebundle(shown, **options)["text/html"]
     for tag, attributes in Tags(html).found:
         assert tag in TAGS
-        assert set(attributes) <= {"class", "style", "href", "rel", "target", "start"}
+        assert set(attributes) <= {"class", "style", "href", "rel", "target", "start", "title"}
         for rule in filter(None, (attributes.get("style") or "").split(";")):
             assert rule.partition(":")[0] in KEPT, rule
             assert "url" not in rule
@@ -232,6 +233,34 @@ async def test_a_consensus_says_who_agrees_and_marks_what_differs():
     begin, end = verdict.marks[1][0]
     assert NEAR.replace(" ", "")[begin:end] == "head"
     assert ">head</span>" in html_of(board, timeless=True)
+
+
+async def test_reasoning_and_tools_stay_in_their_column():
+    """What a model thought and which tools it called is folded in its column, as of one run."""
+    call = Event(EventType.TOOL_CALL, tool_call=ToolCall("1", "get_weather", {"at": "<Oslo>"}))
+    thought = Event(EventType.MESSAGE, "Towers <are> high.", data={"kind": "reasoning"})
+    board, _ = await played("parallel", [thought, "High.", call], ["Low."])
+    html = html_of(board)
+    first, _, second = html.partition("run 2")
+    assert "Reasoning · 18 characters" in first
+    assert "Towers &lt;are&gt; high." in first
+    assert "get_weather · requested" in first
+    assert "&lt;Oslo&gt;" in first
+    assert "Reasoning" not in second
+    assert "get_weather" not in second
+    assert "    tool get_weather · requested" in text_of(board).splitlines()
+
+
+async def test_a_long_name_takes_one_line_and_keeps_its_number():
+    """The name of a model is cut short where it has no room; its number and its title are whole."""
+    label = "openai:ft:gpt-<4>:my-organisation · 2"
+    group = Group("parallel", streams(["Oslo"]), [label])
+    board = Board(group)
+    board.follow()
+    await group.play()
+    html = html_of(board)
+    assert 'title="openai:ft:gpt-&lt;4&gt;:my-organisation · 2"' in html
+    assert 'text-overflow:ellipsis">openai:ft:gpt-&lt;4&gt;:my-organisation</span> · 2</b>' in html
 
 
 async def test_very_long_answers_are_shown_and_not_compared(monkeypatch):
@@ -532,7 +561,7 @@ async def test_stop_ends_a_map_and_keeps_what_is_done():
     assert shown.story.status == "aborted"
     assert repr(shown).startswith("stopped · map · ")
     assert f"{result.ok} of 50 rows done" in repr(shown), "what was skipped is not done"
-    assert "Stop was pressed" in repr(shown)
+    assert "\n  Stop was pressed" in repr(shown), "that it was aborted is said above"
 
 
 async def test_an_interrupt_ends_the_cell_with_one_line():

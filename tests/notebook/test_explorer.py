@@ -223,8 +223,8 @@ async def test_a_part_of_the_table_is_sent_at_a_time():
     answer = asked(runs, type="list", n=5, count=10, **{"from": 20})
     assert (answer["n"], answer["from"], answer["total"], answer["all"]) == (5, 20, 25, 25)
     assert len(answer["rows"]) == 5
-    assert all(len(row["prompt"]) <= 401 for row in answer["rows"])
-    assert "words" not in answer["rows"][0]
+    assert all(len(row["cells"][2]) <= 401 for row in answer["rows"])
+    assert set(answer["rows"][0]) == {"id", "status", "started", "cells"}
     assert len(json.dumps(answer)) < 10_000
 
 
@@ -263,6 +263,39 @@ async def test_costs_are_told_where_prices_are_known():
     assert "6.00" in shown._static()["text/html"]
     assert asked(shown._runs, type="list", n=1)["costs"] is True
     assert {line.cost for line in view(store, prices={"gpt-x": (2, 8)}).lines} == {6.0, None}
+
+
+async def test_what_nobody_counted_has_no_cost():
+    """A model that says how much it wrote, or that wrote nothing, has one; others would be free."""
+    store = InMemoryEventStore()
+    await record(store, ["Hi"], model="gpt-x", prompt="counted by nobody")
+    await record(store, [fail(401)], model="gpt-x", prompt="refused")
+    lines = explore(store, prices={"gpt-x": (2, 8)}).lines
+    assert {line.prompt: line.cost for line in lines} == {"counted by nobody": None, "refused": 0}
+
+
+async def test_a_line_is_told_as_it_is_drawn(store):
+    """Its cells are texts, in the order of the columns of the page."""
+    rows = asked(store, type="list", n=1, text="nobody")["rows"]
+    (line,) = Runs(store).find("nobody")
+    assert rows == [
+        {
+            "id": line.id,
+            "status": "failed",
+            "started": line.started,
+            "cells": ["failed", "sim:demo", "Greet nobody · no key", "1", "0", "", "0.00 s", ""],
+        }
+    ]
+
+
+async def test_an_empty_table_says_what_can_be_done(store):
+    answers = [
+        asked(source, type="list", n=1, text="?") for source in (store, InMemoryEventStore())
+    ]
+    assert [each["empty"] for each in answers] == [
+        "No run matches the filters.",
+        "No runs yet. Refresh looks again.",
+    ]
 
 
 async def test_a_fallback_that_failed_unnamed_is_not_priced_as_the_first_model():
@@ -409,6 +442,34 @@ async def test_an_attempt_that_goes_on_has_the_text_it_went_on_from():
     assert replayed_text(opened.rows) == "The quick brown fox"
 
 
+async def test_attempts_have_the_names_of_their_models():
+    """Also those that gave nothing: the log says what was asked; so do the head and the costs."""
+    store = InMemoryEventStore()
+    named = {"gpt-test": [fail(401)], "mini": ["all ", "is well", end(usage=Usage(10, 10))]}
+    others = []
+    for name, script in named.items():
+        others.append(ScriptedModel(script))
+        others[-1].model = f"openai:{name}"
+    stream = await record(store, ["Hel", fail(401)], fallbacks=others)
+    opened = Opened(store, stream.stream_id)
+    assert [each["text"] for each in opened.texts()] == [
+        "attempt 1 on sim:demo",
+        "attempt 2 on openai:gpt-test",
+        "attempt 3 on openai:mini",
+        "the text that stands",
+    ]
+    assert opened.facts()["model"] == opened.story.answers == "openai:mini"
+    assert opened.facts()["models"] == ["sim:demo", "openai:gpt-test", "openai:mini"]
+    assert "openai:mini" in replayed(store)._repr_mimebundle_()["text/plain"]
+    assert (
+        view(l0.replay(store))
+        ._repr_mimebundle_()["text/plain"]
+        .startswith("complete · openai:mini · fallback 2")
+    )
+    prices = {"demo": (1, 1), "mini": (100_000, 100_000)}
+    assert Runs(store, prices=prices).lines[0].cost == pytest.approx(2, rel=0.1)
+
+
 async def test_attempts_on_a_fallback_are_named_so():
     refused = fail(PermissionError("no"))
     store = InMemoryEventStore()
@@ -527,7 +588,7 @@ async def test_attempts_are_compared_by_the_kernel(store):
         [True, "Hello", "Hello"],
         [False, " wor", " 🎉 world"],
     ]
-    assert answer["alike"] == "38% the same, 1 difference"
+    assert answer["alike"] == "38 % the same, 1 difference"
 
 
 # --- what stays -----------------------------------------------------------------------------

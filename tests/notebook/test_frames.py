@@ -8,6 +8,7 @@ from notebook_runs import TROUBLE, told
 from pandas.testing import assert_frame_equal  # noqa: TID253
 
 import l0
+from l0.errors import AllStreamsExhaustedError
 from l0.events import (
     CompositeEventStore,
     InMemoryEventStore,
@@ -20,7 +21,7 @@ from l0.events import (
 from l0.guardrails import custom_pattern_rule
 from l0.notebook import Handle, frames
 from l0.notebook._columns import ATTEMPTS, EVENTS, RUNS, TOKENS, VIOLATIONS, payload_columns
-from l0.testing import VirtualClock, fail, stall
+from l0.testing import ScriptedModel, VirtualClock, fail, stall
 
 ALL = {
     "runs": RUNS,
@@ -80,6 +81,21 @@ async def test_a_run_with_trouble_has_its_retries_restarts_and_all_tokens():
     assert (counted["RETRY_ATTEMPT"], counted["RESTART"]) == (2, 2)
     joined = tokens.merge(tries, on=["stream_id", "attempt"], how="left")
     assert list(joined["error"].notna()) == [True] * 3 + [False] * 3
+
+
+async def test_an_attempt_that_never_finished_has_the_name_of_its_model():
+    """A provider that gave no answer has not said what it is; whoever asked it has."""
+    broken = ScriptedModel([fail(401)])
+    broken.model = "openai:gpt-test"
+    store = InMemoryEventStore()
+    meta = {"model": "sim:story"}
+    first = ScriptedModel(["Hel", fail(401)])
+    stream = l0.run(first, fallbacks=[broken], event_store=store, meta=meta)
+    with pytest.raises(AllStreamsExhaustedError):
+        await stream.read()
+    tries = frames.attempts(store)
+    assert tries["model"].tolist() == ["sim:story", "openai:gpt-test"]
+    assert tries["outcome"].tolist() == ["failed", "failed"]
 
 
 async def test_a_continued_run_keeps_the_tokens_of_both_attempts():

@@ -11,6 +11,7 @@ import pytest
 from notebook_runs import TROUBLE, told
 from pandas.testing import assert_frame_equal  # noqa: TID253  frames are what is tested
 
+import l0
 from l0 import CheckIntervals
 from l0.errors import StoreError
 from l0.events import JsonlEventStore, SQLiteEventStore, Usage, catalog, open_store
@@ -53,6 +54,9 @@ async def store(tmp_path):
         guardrails=[RULE],
         event_store=made,
     )
+    asked = [lambda _: ["", fail(503)], lambda _: ["x"]]
+    vars(asked[0])["model"] = "first"
+    await l0.map(["a", "b"], "{}", asked[0], fallbacks=asked[1:], store=False, event_store=made)
     yield made
     await made.close()
 
@@ -100,7 +104,11 @@ def anything(random):
     for _ in range(random.randrange(20)):
         kind = random.choice(EVENTS)
         data = {
-            "STREAM_INIT": {"attempt": 1, "fallback_index": 0},
+            "STREAM_INIT": {
+                "attempt": 1,
+                "fallback_index": random.randrange(2),
+                **random.choice([{}, {"model": None}, {"model": "asked"}]),
+            },
             "TOKENS": {
                 "start": standing,
                 "texts": random.choices(["a", "\u00e9 ", "\U0001f600"], k=random.randrange(4)),
@@ -145,6 +153,7 @@ def both(monkeypatch, source, name="events", **arguments):
         {},
         {"types": "ERROR"},
         {"types": ["TOKENS", "SESSION_SUMMARY"]},
+        {"types": ["MAP_ROW", "MAP_END"], "outcome": "completed"},
         {"types": "CONSENSUS_START" if "CONSENSUS_START" in catalog() else "TOOL_START"},
         {"model": "model-1"},
         {"outcome": ["failed", "unfinished"]},
@@ -391,6 +400,17 @@ async def test_a_path_is_read_the_same_way(store, monkeypatch):
     quick, slow = both(monkeypatch, str(store.path))
     assert_frame_equal(quick, slow)
     assert len(quick) > 200
+
+
+async def test_an_attempt_has_the_name_of_the_model_it_asked(store, monkeypatch):
+    """What nobody named has none, not the one of the model before or after it."""
+    rows = [each.stream_id for each in await store.list_streams() if each.token_count == 1]
+    for frame in both(monkeypatch, store, "attempts"):
+        told = frame[frame["stream_id"].isin(rows[:2])]
+        found = set(
+            zip(told["fallback_index"], told["model"].astype(object).fillna("?"), strict=True)
+        )
+        assert found == {(0, "first"), (1, "?")}
 
 
 async def test_one_run_of_many(store, monkeypatch):

@@ -54,6 +54,15 @@ async def test_an_answer_without_code_carries_no_module(comms, pieces, format):
     assert handed(comms) == []
 
 
+@pytest.mark.parametrize("format", ["markdown", "text", "data"])
+async def test_a_long_answer_needs_the_module_that_keeps_it_in_its_place(comms, format):
+    """When the view becomes static, an answer with a scroll bar of its own keeps it."""
+    await shown("word " * 80, format=format)
+    assert handed(comms) == []
+    await shown("word " * 80, "more", format=format)
+    assert len(handed(comms)) == 1
+
+
 @pytest.mark.parametrize("format", ["markdown", "text"])
 async def test_a_finding_with_a_place_needs_the_module_that_marks_it(comms, format):
     rule = custom_pattern_rule("lamp", "a lamp", "warning")

@@ -91,6 +91,15 @@ def test_any_form_of_a_schema_will_do(cells, schema):
         assert isinstance(cells.ns["a"].data, dict)
 
 
+def test_a_type_that_json_has_needs_no_variable(cells):
+    assert isinstance(cells("%%l0 --schema dict -o a\nThe log.").data, dict)
+    for value in ({"a": 1}, [1], "a", 1, 1.5, True):
+        kind = type(value)
+        assert _structured_ask.find_schema(kind.__name__, {}).parse(value) == value
+        cells.ns[kind.__name__] = Log  # what the notebook calls so is meant
+        assert _structured_ask.find_schema(kind.__name__, cells.ns).name == "Log"
+
+
 def test_the_request_asks_for_it(cells):
     cells.ns["Log"] = Log
     cells("%%l0 sim:json --schema Log -s 'You keep a light.'\nThe log.")
@@ -191,6 +200,8 @@ def test_a_run_without_a_schema_has_no_data(cells):
     ("source", "said"),
     [
         ("%%l0 --schema Lug\nHi", "no schema 'Lug'; did you mean Log? or define one: a pydantic"),
+        ("%%l0 --schema max\nHi", "no schema 'max'; define one: a pydantic"),
+        ("%%l0 --schema mixed\nHi", "--schema mixed: Cannot generate a JsonSchema"),
         ("%%l0 --schema five\nHi", "--schema five: 5 is no schema"),
         ("%%l0 --schema plain\nHi", "--schema plain: the dict with the keys 'a' is no JSON Schema"),
         ("%%l0 --schema broken\nHi", "--schema broken:"),
@@ -198,7 +209,7 @@ def test_a_run_without_a_schema_has_no_data(cells):
     ],
 )
 def test_a_schema_that_is_none_is_refused_in_one_line(cells, source, said):
-    cells.ns.update(Log=Log, five=5, plain={"a": 1}, broken={"type": "nonsense"})
+    cells.ns.update(Log=Log, five=5, plain={"a": 1}, broken={"type": "nonsense"}, mixed=type)
     assert said in cells.usage_error(source)
 
 
@@ -312,7 +323,8 @@ def test_everything_in_a_tree_is_text():
     found = _structured.Structured("<i>", "valid", value, ["<u>"])
     page = Tags(_structured.html(found, "<raw>"))
     assert {tag for tag, _ in page.found} == {"div", "span", "b", "details", "summary"}
-    assert {name for _, attributes in page.found for name in attributes} == {"style"}
+    assert {name for _, attributes in page.found[1:] for name in attributes} == {"style"}
+    assert page.found[0][1]["class"] == "l0-said", "a page keeps it in its place"
     for text in ("<script>", "<img src=x onerror=alert(1)>", "<b>", "<i>", "<u>", "<raw>"):
         assert text in page.text
 

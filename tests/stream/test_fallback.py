@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 import l0
@@ -35,6 +37,35 @@ async def test_s32_the_fallback_answers(play):
     assert "ATTEMPT_START" not in run.types
     end = run.one("FALLBACK_END")
     assert (end.success, end.final_index) == (True, 1)
+
+
+async def test_each_attempt_says_which_model_it_asks_where_that_is_known(play):
+    """A factory tells its model by an attribute, a partial by the argument; others say nothing."""
+
+    class Odd(ScriptedModel):
+        @property
+        def model(self):
+            raise AssertionError("nobody's code is run for a name")
+
+    def named(model):
+        return ScriptedModel([fail(Exception("no"))])()
+
+    bad = ScriptedModel([fail(Exception("no"))])
+    bad.model = "openai:gpt-test"
+    unnamed = ScriptedModel([fail(Exception("no"))])
+    unnamed.model = 7
+    chain = [unnamed, Odd([fail(Exception("no"))]), functools.partial(named, model="local")]
+    last = ScriptedModel(["fine"])
+    last.model = "sim:story"
+    run = await play(bad, fallbacks=[*chain, last], retry=Retry(attempts=0, base_delay=0))
+    assert run.state.content == "fine"
+    assert [(e.fallback_index, e.model) for e in run.all("STREAM_INIT")] == [
+        (0, "openai:gpt-test"),
+        (1, None),
+        (2, None),
+        (3, "local"),
+        (4, "sim:story"),
+    ]
 
 
 async def test_s33_budgets_are_per_stream(play):

@@ -285,3 +285,4 @@ async def test_a_run_says_which_model_was_asked_for(clock, options, meta):
     wrapped = l0.wrap(Client(chunks("hi")), clock=clock, on_event=seen.append, **options)
     await wrapped.chat.completions.create(model="gpt-5-mini", messages=[], stream=True).read()
     assert dict(seen[0].meta) == meta
+    assert next(e.payload for e in seen if e.type == "STREAM_INIT").model == "gpt-5-mini"

@@ -3,10 +3,11 @@
 
 import { atEnd } from "./dom";
 import type { State } from "./fold";
+import type { Spot } from "./spots";
 import type { Model } from "./wire";
 
-/** What an answer is drawn from. */
-export type Told = Pick<State, "content" | "violations">;
+/** What an answer is drawn from; `places` are where it differs from others. */
+export type Told = Pick<State, "content" | "violations"> & { places?: Spot[] };
 export const sources = new WeakMap<Element, () => Told>();
 
 /** Dress a view as soon as the kernel hands it over. */

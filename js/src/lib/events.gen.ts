@@ -91,10 +91,11 @@ export interface RestartPayload {
   continues?: boolean;
 }
 
-/** Just before the factory is called. */
+/** Just before the factory is called; `model` is what is asked, where the factory says so. */
 export interface StreamInitPayload {
   attempt: number;
   fallback_index: number;
+  model?: string | null;
 }
 
 /** The source is in hand and its adapter bound. */

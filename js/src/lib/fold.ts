@@ -263,6 +263,7 @@ export function fold(s: State, [type, t, p]: Row): void {
       mark("fallback");
       s.why = why();
       s.fallback_index = p.index;
+      s.model = null;
       s.attempt = 1;
     },
     FINALIZATION_START() {

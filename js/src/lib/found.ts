@@ -27,12 +27,14 @@ const seen = new WeakMap<Element, Seen>();
 
 /**
  * Underline what was found in an answer, as far as it is drawn; what is no finding any more is let
- * go. `skip` says which elements are still being drawn, and left alone.
+ * go. `skip` says which nodes are still being drawn, and left alone; with `open`, so is a
+ * word at the end of literal text, which is not drawn anew when it grows.
  */
 export function underline(
   answer: Element,
   { content, violations }: Told,
-  skip: (el: Element) => boolean,
+  skip: (node: Node) => boolean,
+  open = false,
 ): void {
   let known = seen.get(answer);
   if (!known) seen.set(answer, (known = { marks: new Map(), ends: new WeakMap() }));
@@ -55,21 +57,23 @@ export function underline(
   let begins = 0;
   for (const block of answer.childNodes) {
     const last = block === answer.lastChild;
-    if (last && skip(block as Element)) return;
+    if (last && skip(block)) return;
     let end = ends.get(block);
-    if (end === undefined || last || wanted.some(([at]) => at >= begins && at < end!)) {
+    const limit = last ? Infinity : end; // what is last grows
+    if (limit === undefined || wanted.some(([at]) => at >= begins && at < limit)) {
       let words = read(block, content, begins);
       end = words.at(-1)?.[3] ?? begins;
       if (!last) ends.set(block, end);
       for (const [at, key, finding] of wanted) {
         if (at < begins || at >= end) continue;
         const word = words.find(([, , , ends]) => ends > at)!;
-        if (skip(word[0].parentElement!)) continue;
+        const grows = open && word[3] >= content.length && word[0].parentElement!.closest(".l0-part");
+        if (grows || skip(word[0])) continue;
         marks.set(key, mark(word, at, finding));
         words = read(block, content, begins); // in other nodes
       }
     }
-    begins = end;
+    begins = end ?? begins;
   }
 }
 

@@ -1,7 +1,7 @@
 // What the views of a run have in common: the words of its head, what was withdrawn, what was found,
 // and the button that stops it.
 
-import { count, digits, h, round, ticks, words } from "./dom";
+import { count, digits, h, round, say, seconds, ticks, words } from "./dom";
 import type { GuardrailViolation } from "./events.gen";
 import type { State, Withdrawn } from "./fold";
 import { type Model, tell } from "./wire";
@@ -49,6 +49,39 @@ export const finding = (v: GuardrailViolation): HTMLElement =>
     v.position != null && ` (at character ${v.position})`,
     v.suggestion && h("span", "hint", " ", ...ticks(v.suggestion)),
   );
+
+/** What the model said of its thinking, folded. */
+export function thinking(): { el: HTMLElement; draw(state: State): void } {
+  const text = h("div", "text");
+  const el = h("details", "think", h("summary"), text);
+  return {
+    el,
+    draw({ thoughts }) {
+      el.hidden = !thoughts;
+      say(el.firstElementChild!, `Reasoning · ${count(thoughts.length, "character")}`);
+      say(text, thoughts);
+    },
+  };
+}
+
+/** What came beside the text: calls of tools, folded over what they were given and gave, and data. */
+export const beside = ({ tools, data_outputs }: State): HTMLElement[] => [
+  ...tools.map((tool) =>
+    h(
+      "details",
+      "tool",
+      h(
+        "summary",
+        "",
+        join(tool.tool_name, tool.status, tool.duration_ms && seconds(tool.duration_ms)),
+      ),
+      ...[tool.arguments, tool.error ?? tool.result].map(
+        (value) => value !== undefined && h("pre", "", JSON.stringify(value, null, 2)),
+      ),
+    ),
+  ),
+  ...data_outputs.map((data) => h("p", "", data.mime_type ?? data.content_type)),
+];
 
 /** Ask the kernel to stop; one that hears no message while a cell runs is interrupted. */
 export function stop(model: Model, deaf: () => unknown): void {

@@ -1,6 +1,7 @@
 // How far a map is: one bar, its numbers, and what went wrong, each kind of it once.
 
-import { attr, count, h, max, min, round, say, seconds } from "./dom";
+import { attr, count, digits, h, max, min, round, say, seconds } from "./dom";
+import { join } from "./parts";
 
 /** What the kernel says of a map; the names are those of `MapProgress`. */
 export interface MapFacts {
@@ -27,8 +28,6 @@ export interface MapFacts {
 }
 
 const PARTS = ["ok", "reused", "failed", "skipped", "busy"] as const;
-
-const number = (n: number): string => n.toLocaleString("en");
 
 export interface ProgressView {
   el: HTMLElement;
@@ -76,29 +75,27 @@ export function progress(): ProgressView {
       const percent = f.total ? min(100, round((100 * done) / f.total)) : null;
       if (percent === null) bar.removeAttribute("aria-valuenow");
       else attr(bar, "aria-valuenow", percent);
-      const of = f.total === null ? "" : ` of ${number(f.total)}`;
+      const of = f.total === null ? "" : ` of ${digits(f.total)}`;
       const rest = live && f.eta_ms !== null && f.eta_ms > 0 && `about ${seconds(f.eta_ms)} left`;
       const pause = live && f.limited;
       say(
         line,
-        [
-          `${number(done)}${of} ${f.total === 1 ? "row" : "rows"} done`,
+        join(
+          `${digits(done)}${of} ${f.total === 1 ? "row" : "rows"} done`,
           percent !== null && f.total! > 1 && `${percent} %`,
           rest,
           pause,
           f.stopped,
-        ]
-          .filter(Boolean)
-          .join(" · "),
+        ),
       );
-      cell("ok", number(f.ok), "ok");
-      cell("failed", number(f.failed), "failed");
-      cell("retried", number(f.retries), "retried");
-      cell("reused", number(f.reused));
-      cell("skipped", number(f.skipped));
-      cell("in flight", live ? `${number(f.busy)} of ${number(f.limit)}` : "–");
-      cell("rows/s", f.rate === null ? "–" : f.rate < 10 ? f.rate.toFixed(1) : number(round(f.rate)));
-      cell("tokens used", number(f.used));
+      cell("ok", digits(f.ok), "ok");
+      cell("failed", digits(f.failed), "failed");
+      cell("retried", digits(f.retries), "retried");
+      cell("reused", digits(f.reused));
+      cell("skipped", digits(f.skipped));
+      cell("in flight", live ? `${digits(f.busy)} of ${digits(f.limit)}` : "–");
+      cell("rows/s", f.rate === null ? "–" : f.rate < 10 ? f.rate.toFixed(1) : digits(round(f.rate)));
+      cell("tokens used", digits(f.used));
       if (f.cost !== null) cell("cost", f.cost);
       const key = JSON.stringify(f.errors);
       if (key !== drawn) {

@@ -1,10 +1,11 @@
 // One recorded run: its text, its timeline, its attempts and its events, at any moment of it.
 
-import { atEnd, attr, count, frames, h, type Kid, label, listen, role, round, say, seconds, ticks, words } from "./dom";
+import { atEnd, attr, count, digits, frames, h, type Kid, label, listen, max, role, round, say, seconds, ticks } from "./dom";
 import { sources } from "./dress";
 import type { State } from "./fold";
 import { list } from "./list";
 import { NAMES } from "./names";
+import { cutOff, finding, join, thinking } from "./parts";
 import { player, tape } from "./player";
 import { type Choice, type Differ, sides } from "./sides";
 import { text } from "./text";
@@ -15,6 +16,8 @@ export interface Facts {
   id: string;
   status: string;
   model?: string | null;
+  /** What each attempt asked. */
+  models?: Array<string | null>;
   prompt?: string | null;
   notes: string[];
   error?: { type: string; message: string; hint?: string } | null;
@@ -28,7 +31,8 @@ export interface Facts {
   texts: Choice[];
 }
 
-const SPEEDS = [0.5, 1, 2, 4, 8];
+/** Each twice as fast as the one before. */
+const SPEEDS = ["½×", "1×", "2×", "4×", "8×"];
 const TABS = ["Text", "Attempts", "Events"];
 const LINE = 24;
 /** Where the slider ends. */
@@ -36,8 +40,6 @@ const WHOLE = 1000;
 
 /** `2026-01-31 12:00:00`, as the clock on this wall said. */
 export const moment = (ms?: number | null): string => (ms ? new Date(ms).toLocaleString("sv") : "");
-
-export const join = (...parts: unknown[]): string => parts.filter(Boolean).join(" · ");
 
 /** A field to choose from. */
 export function choice(name: string, options: string[], change: () => void, off: AbortSignal) {
@@ -85,8 +87,8 @@ export function recorded(
   const time = h("span", "time");
   const speed = choice(
     "Speed",
-    SPEEDS.map((s) => `${s === 0.5 ? "½" : s}×`),
-    () => (machine.speed = SPEEDS[speed.selectedIndex]!),
+    SPEEDS,
+    () => (machine.speed = 2 ** (speed.selectedIndex - 1)),
     off,
   );
   speed.selectedIndex = 1;
@@ -105,8 +107,7 @@ export function recorded(
   });
 
   const cuts = h("div", "cuts");
-  const thoughts = h("div", "text");
-  const think = h("details", "think", h("summary", "", "Reasoning"), thoughts);
+  const think = thinking();
   const answer = h("div", "answer raw");
   const scroll = h("div", "scroll", answer);
   const found = h("ul", "findings");
@@ -144,13 +145,14 @@ export function recorded(
 
   const attempts = h("div");
   const panels = [
-    h("div", "panel", cuts, think, scroll, found, failure),
+    h("div", "panel", cuts, think.el, scroll, found, failure),
     attempts,
     h("div", "panel events", events.el, payload),
   ];
+  let front = 0;
   const tabs = TABS.map((name, at) => {
     const amount = [0, facts.attempts, rows.length][at];
-    const tab = button(amount ? `${name} ${amount.toLocaleString("en")}` : name, off, () => open(at));
+    const tab = button(amount ? `${name} ${digits(amount)}` : name, off, () => open(at));
     role(tab, "tab");
     role(panels[at]!, "tabpanel");
     return tab;
@@ -160,11 +162,11 @@ export function recorded(
   listen(bar, "keydown", off, ({ key }: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
     if (!step) return;
-    const at = (tabs.findIndex((tab) => tab.tabIndex === 0) + step + tabs.length) % tabs.length;
-    open(at);
-    tabs[at]!.focus();
+    open((front + step + tabs.length) % tabs.length);
+    tabs[front]!.focus();
   });
   const open = (at: number) => {
+    front = at;
     tabs.forEach((tab, i) => {
       attr(tab, "aria-selected", `${i === at}`);
       tab.tabIndex = i === at ? 0 : -1;
@@ -182,13 +184,14 @@ export function recorded(
     const { state, now } = film;
     const done = now >= length;
     const status = done ? facts.status : film.status;
+    const at = state.lanes.length;
     if (root.dataset.status !== status) root.dataset.status = status;
     say(word, NAMES[status] ?? status);
     say(
       known,
       join(
-        facts.model ?? whole.model,
-        facts.attempts > 1 && `attempt ${state.lanes.length || 1} of ${facts.attempts}`,
+        at < whole.lanes.length ? facts.models?.[max(0, at - 1)] : (facts.model ?? whole.model),
+        facts.attempts > 1 && `attempt ${at || 1} of ${facts.attempts}`,
         count(state.token_count, "token"),
         state.time_to_first_token !== null && `first token ${seconds(state.time_to_first_token * 1000)}`,
         moment(facts.ts),
@@ -222,17 +225,9 @@ export function recorded(
     body.draw(!done);
     answer.toggleAttribute("data-open", !done);
     if (machine.playing) scroll.scrollTop = 1e9;
-    fill(cuts, state.withdrawn, (w) =>
-      h(
-        "details",
-        "cut",
-        h("summary", "", `attempt ${w.attempt} · ${count(w.tokens, "token")} withdrawn: ${w.why}`),
-        h("del", "text", w.text ?? "(not kept)"),
-      ),
-    );
-    fill(found, state.violations, (v) => h("li", v.severity ?? "error", h("b", "", words(v.rule)), `: ${v.message}`));
-    think.hidden = !state.thoughts;
-    say(thoughts, state.thoughts);
+    fill(cuts, state.withdrawn, cutOff);
+    fill(found, state.violations, finding);
+    think.draw(state);
     fill(failure, done && facts.error ? [facts.error] : [], (e) =>
       h("div", "", h("b", "", e.type), e.message && h("p", "", e.message), h("p", "hint", ...ticks(e.hint))),
     );
@@ -272,7 +267,9 @@ const made = new WeakMap<Element, unknown[]>();
 const brief = (type: string, p: Row[2]): string =>
   type === "TOKENS"
     ? join(count(p.count, "token"), p.text && JSON.stringify(p.text.slice(0, 200)))
-    : Object.entries(p)
-        .filter(([, value]) => value != null && value !== false && typeof value !== "object")
-        .map(([name, value]) => `${name} ${`${value}`.slice(0, 200)}`)
-        .join(" · ");
+    : join(
+        ...Object.entries(p).map(
+          ([name, value]) =>
+            value !== false && typeof value !== "object" && `${name} ${`${value}`.slice(0, 200)}`,
+        ),
+      );

@@ -18,7 +18,7 @@ from l0.events import SYSTEM_CLOCK, Clock, State, TimerHandle, Usage
 from l0.stream import AttemptInfo, Options, RetryContext, run
 from l0.stream._attempt import enter_call
 from l0.stream._decide import usable
-from l0.stream._open import awaited
+from l0.stream._open import awaited, model_of
 
 _ACCOUNT_STATUS = 401
 _PATIENCE = 24  # times that a row is refused by 429 beyond what its policy has retries
@@ -68,7 +68,7 @@ class RowWork:
         """Make one row; its failures are part of the outcome."""
         enter_call(job.map_id)
         row = _Row(job, desk, self._options)
-        options = row.options([opener(model) for model in self._models])
+        options = row.options(self._models)
         clock = self._options.clock or SYSTEM_CLOCK
         began = clock.time()
         try:
@@ -113,17 +113,15 @@ class _Row:
         self.attempts = 0
         self.usage = Usage()
         self.model: str | None = None
-        self._names: dict[int, str] = {}  # what each model of the chain called itself
-        self._before: str | None = None  # the model that the state named when the request began
         self.state: State | None = None
         self.backing_off = self.unfunded = False
         self._last = self._counted = 0  # of the models: the last one, the one of the count
         self._others = 0  # retries of its own doing
         self._limited = False  # the last request was refused by 429
 
-    def options(self, openers: Sequence[Callable[[Any, AttemptInfo], Any]]) -> Options:
+    def options(self, models: Sequence[Any]) -> Options:
         """The options of the row's run."""
-        first, *others = [self._factory(each) for each in openers]
+        first, *others = [self._factory(each) for each in models]
         base, policy = self._base, self._base.retry
         self._last = len(others)
         most = policy.max_retries + (_PATIENCE if policy.max_retries else 0)
@@ -140,18 +138,21 @@ class _Row:
 
     # --- a request ---
 
-    def _factory(self, ask: Callable[[Any, AttemptInfo], Any]) -> Callable[[AttemptInfo], Any]:
+    def _factory(self, model: Any) -> Callable[[AttemptInfo], Any]:
+        ask = opener(model)
+
         async def factory(attempt: AttemptInfo) -> Any:
             await self._enter()
             self.state = attempt.state
             self.attempts += 1
-            self._open, self._before = True, attempt.state.model
+            self._open = True
             made = ask(self._job.prompt, attempt)
             if inspect.isawaitable(made):
                 made = await made
                 self._desk.accepted(self._job)  # as clients raise what is no 200 here
             return made
 
+        vars(factory)["model"] = model_of(model)
         return factory
 
     async def take_turn(self) -> None:
@@ -172,7 +173,7 @@ class _Row:
         if not self._open:
             return
         self._open = False
-        told = self._report(finished=error is None)
+        told = self._report()
         if error is not None:
             found = classify(error)
             told = msgspec.structs.replace(
@@ -190,20 +191,18 @@ class _Row:
         """Report the request that is on as one that nobody waits for any more."""
         if self._open:
             self._open = False
-            told = self._report(finished=False)
+            told = self._report()
             told = msgspec.structs.replace(told, error="given up", answered=False)
             self._desk.report(self._job, told)
 
-    def _report(self, *, finished: bool) -> AttemptReport:
+    def _report(self) -> AttemptReport:
         """What the request took, by what its run has used since the last one, and of whom."""
         state = self.state
         assert state is not None
         before, self.usage = self.usage, state.usage
         took = Usage(*(max(0, self.usage[name] - before[name]) for name in before))
-        index, model = state.fallback_index, state.model
-        if model is not None and (finished or model != self._before):
-            self._names[index] = self.model = model  # the state keeps that of the last one
-        return AttemptReport(took, self._names.get(index), index)
+        self.model = state.model
+        return AttemptReport(took, state.model, state.fallback_index)
 
     # --- the hooks ---
 

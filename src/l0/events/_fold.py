@@ -190,6 +190,7 @@ def _fallback_start(state: State, e: p.FallbackStartPayload, ts: float) -> None:
 
 def _fallback_selected(state: State, e: p.FallbackModelSelectedPayload, ts: float) -> None:
     state.fallback_index, state.attempt = e.index, 1
+    state.model = state.response_id = None  # those of the stream before; this one may not say
 
 
 def _finalization_start(state: State, e: p.FinalizationStartPayload, ts: float) -> None:

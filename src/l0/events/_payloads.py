@@ -122,10 +122,11 @@ class RestartPayload(Payload, frozen=True):
 
 @register_payload
 class StreamInitPayload(Payload, frozen=True):
-    """Just before the factory is called."""
+    """Just before the factory is called; `model` is what is asked, where the factory says so."""
 
     attempt: int
     fallback_index: int
+    model: str | None = None
 
 
 @register_payload

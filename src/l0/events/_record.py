@@ -308,16 +308,33 @@ class Tally:
             elif row.type == "RESTART":
                 self.tokens = told.kept_tokens
             else:
-                self.outcome = told.outcome
+                self.outcome = _outcome(told.outcome, told.status)
 
 
-_TALLIED = frozenset({"TOKENS", "RESTART", "SESSION_END"})
+BEGINS = frozenset({"SESSION_START", "MAP_START", "CONSENSUS_START"})
+"""The types that a stream begins with: a run, a map, a consensus."""
+
+ENDS = frozenset({"SESSION_END", "MAP_END", "CONSENSUS_END"})
+"""The types that say what came of a stream: of a run, of a map, of a consensus."""
+
+_TALLIED = frozenset({"TOKENS", "RESTART", *ENDS})
+
+
+def outcome_of(data: Mapping[str, Any]) -> str | None:
+    """What the data of one of the types `ENDS` say of a stream, in the words of a run."""
+    told = data.get("outcome"), data.get("status")
+    return _outcome(*(each if isinstance(each, str) else None for each in told))
+
+
+def _outcome(outcome: str | None, status: str | None) -> str | None:
+    return "completed" if status in {"success", "partial"} else outcome or status
 
 
 class _Told(msgspec.Struct):
     offsets_us: msgspec.Raw = msgspec.Raw(b"[]")  # counted, not read
     kept_tokens: int = 0
     outcome: str | None = None
+    status: str | None = None
 
 
 _decode_told = msgspec.json.Decoder(_Told).decode

@@ -9,7 +9,7 @@ from l0.events._bus import ObservabilityEvent
 from l0.events._clock import SYSTEM_CLOCK, Clock
 from l0.events._consumer import Consumer, find_withheld
 from l0.events._event import Event
-from l0.events._record import Record
+from l0.events._record import ENDS, Record, outcome_of
 from l0.events._sources import get_records, pick_stream, reading
 from l0.events._state import State
 from l0.events._store import UNFINISHED
@@ -98,8 +98,8 @@ class Replay:
     def outcome(self) -> str:
         """How the run ended: completed, failed, aborted, cancelled; unfinished if it did not."""
         for record in reversed(self.records):
-            if record.type == "SESSION_END":
-                return str(record.data.get("outcome"))
+            if record.type in ENDS:
+                return outcome_of(record.data) or UNFINISHED
         return UNFINISHED
 
     @property

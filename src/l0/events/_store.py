@@ -22,8 +22,8 @@ class StreamMetadata(msgspec.Struct, frozen=True):
     """What a store knows of a stream without reading it.
 
     `event_count` counts records, `token_count` the tokens of the text that stands; times are Unix
-    milliseconds of the first and the last record; `outcome` is that of SESSION_END, `unfinished`
-    before.
+    milliseconds of the first and the last record; `outcome` is that of SESSION_END (of a
+    map MAP_END, of a consensus CONSENSUS_END), `unfinished` before.
     """
 
     stream_id: str

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from l0.events._record import (
+    ENDS,
     UNREADABLE,
     ZEROS,
     Record,
@@ -140,11 +141,9 @@ def _digest(row: Row) -> str:
 
 
 def _ends(row: Row) -> bool:
-    """Whether this is the last record of a run: COMPLETE, or SESSION_END of another outcome."""
-    if row.type == "COMPLETE":
-        return True
+    """Whether this is the last record: COMPLETE, or SESSION_END of a run that is not complete."""
     if row.type != "SESSION_END":
-        return False
+        return row.type == "COMPLETE" or row.type in ENDS
     try:
         return bool(decode_object(row.data).get("outcome") != "completed")
     except UNREADABLE:  # no store writes that either

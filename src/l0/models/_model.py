@@ -28,7 +28,7 @@ class Model:
         faults: Script | None,
         transport: Transport = "sdk",
     ) -> None:
-        self.name = name
+        self.name = self.model = name  # as every factory says what it asks
         self._named = parse_model(name)
         self._options = dict(options)
         self._script = faults
@@ -69,7 +69,12 @@ class Model:
 
     def factory(self, prompt: str) -> Callable[[AttemptInfo], Awaitable[Any]]:
         """What `run(stream=…)` and `fallbacks=[…]` take."""
-        return lambda info: self(prompt, info)
+
+        def factory(info: AttemptInfo) -> Awaitable[Any]:
+            return self(prompt, info)
+
+        vars(factory)["model"] = self.model
+        return factory
 
     async def aclose(self) -> None:
         """Close the connections; the model may be used again."""

@@ -70,6 +70,7 @@ def opener(
         create = fast(resource) if clients.transport == "fast" else resource.create
         return await create(**_fit(resource.create, arguments))
 
+    vars(open_stream)["model"] = str(model)  # which its attempts are recorded with
     return open_stream
 
 

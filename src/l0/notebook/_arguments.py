@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from l0.errors._nearest import nearest
 from l0.models import is_model
 from l0.notebook._transform import AWAITED
 from l0.notebook._values import (
@@ -337,7 +337,7 @@ def parse(parser: Any, argv: list[str]) -> argparse.Namespace:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.7)
-    hint = f"did you mean {near[0]}? " if near else ""
+    near = nearest(name, NAMES, 0.7)
+    hint = f"did you mean {near}? " if near else ""
     longest = [flags[-1] for flags in _SHOWN if flags[-1].startswith("-")]
     return f"unknown option {name}; {hint}known are {', '.join(longest)}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from l0.errors._nearest import nearest
 from l0.models import (
     DEFAULT,
     Clients,
@@ -169,6 +169,7 @@ def _opener(
         asked = _structured_ask.request_for(request, schema, info)
         return await opener(model, asked, clients, script)(info)
 
+    vars(open_stream)["model"] = str(model)  # which its attempts are recorded with
     return open_stream
 
 
@@ -203,8 +204,8 @@ def rules(name: str, names: Mapping[str, Any]) -> list[Any]:
         preset: list[Any] = getattr(Guardrails, _RULES[name])()
         return preset
     if name not in names:
-        near = difflib.get_close_matches(name, _RULES, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        near = nearest(name, _RULES)
+        hint = f"did you mean {near}? " if near else ""
         raise ValueError(
             f"no guardrails {name!r}; {hint}presets are {', '.join(_RULES)}, or define a variable "
             f"{name} = [custom_pattern_rule(…)]"

@@ -145,7 +145,7 @@ class MapStory:
     @property
     def stopped(self) -> str | None:
         """Why no more rows were begun."""
-        return self._stopped
+        return self._stopped and self._stopped.removeprefix("aborted: ")  # as its status says
 
     def counts(self) -> MapProgress:
         """How far it is, now."""
@@ -213,7 +213,7 @@ class MapStory:
                 "rate": None if rate is None else round(rate, 2),
                 "used": now.usage.total_tokens,
                 "cost": money(now.cost),
-                "stopped": self._stopped,
+                "stopped": self.stopped,
                 "limited": self._limited(now),
                 "errors": self.errors(),
             },

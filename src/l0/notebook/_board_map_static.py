@@ -99,6 +99,7 @@ def _html(story: MapStory, now: MapProgress, *, timeless: bool) -> str:
 
 
 def _bar(now: MapProgress) -> str:
+    """Drawn with borders and an outline, which are there where a page has colours of its own."""
     whole = max(1, now.total or now.done)
     shares = (
         (now.ok - now.reused, INK["complete"], "1"),
@@ -107,13 +108,14 @@ def _bar(now: MapProgress) -> str:
         (now.skipped, INK["waiting"], "0.5"),
     )
     pieces = "".join(
-        f'<div style="flex:none;width:{min(100.0, 100 * rows / whole):.2f}%;background:{ink};'
-        f'opacity:{strength}"></div>'
+        f'<div style="flex:none;width:{min(100.0, 100 * rows / whole):.2f}%;'
+        f'border-top:10px solid {ink};opacity:{strength}"></div>'
         for rows, ink, strength in shares
         if rows > 0
     )
     style = (
         "display:flex;height:10px;margin:0.5em 0;border-radius:5px;overflow:hidden;"
+        "outline:1px solid transparent;"
         f"background:{LINE}"
     )
     return f'<div style="{style}">{pieces}</div>'

@@ -6,6 +6,7 @@ the winner's text, because how far the others came is chance.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any, Final
 
@@ -23,7 +24,10 @@ from l0.notebook._static import (
     _findings,
     _said,
     _small,
+    _thoughts,
     _timings,
+    _tool,
+    _tool_line,
     _withdrawn,
     dot,
     head,
@@ -43,6 +47,12 @@ _SCROLL: Final = "max-height:26em;overflow:auto;margin:0.5em 0 0.35em"
 """The space around an answer is outside of what scrolls, as in the live view."""
 
 _AGREES: Final = INK["complete"]
+_NTH: Final = re.compile(r"(.*?)( · \d+)?", re.DOTALL)
+"""A model, and which of its runs it is: that stays where the name has no room."""
+_COUNTED: Final = re.compile(r"(\d) ")
+"""A number, whose unit shares the line with it."""
+_LONG: Final = "overflow:hidden;text-overflow:ellipsis"
+_NAME: Final = "display:flex;flex:1 1 auto;min-width:0;font-weight:600;white-space:pre"
 
 
 def mimebundle(board: Board, *, timeless: bool | None = None) -> dict[str, str]:
@@ -113,6 +123,8 @@ def _lines(board: Board, at: int, card: Story, picture: Picture, *, timeless: bo
     told = [board.group.labels[at], word, *_facts(card, picture), badge]
     lines = ["  " + " · ".join(filter(None, told))]
     lines += [f"    {_said(entry)}" for entry in picture.withdrawn]
+    lines += [f"    tool {_tool_line(tool, timeless=True)}" for tool in picture.tools]
+    lines += [f"    data {output}" for output in picture.outputs]
     if card.error is not None:
         lines.append(f"    {card.error['type']}: {untimed(card.error['message'])}")
     return lines
@@ -178,9 +190,13 @@ def _card(board: Board, at: int, card: Story, picture: Picture, *, timeless: boo
         body = ""
     else:
         body = "".join(_withdrawn(entry) for entry in picture.withdrawn)
+        body += _thoughts(picture.thoughts)
         answer = marked(_answer(card), marks).replace(_SPACED, _TIGHT, 1)
         body += f'<div style="{_SCROLL}">{answer}</div>' if answer else ""
-        body += _findings(picture.violations) + _error(card.error, timeless=timeless)
+        body += _findings(picture.violations)
+        body += "".join(_tool(tool, timeless=timeless) for tool in picture.tools)
+        body += "".join(_small(escape(f"data · {output}")) for output in picture.outputs)
+        body += _error(card.error, timeless=timeless)
     faint = f";{FAINT}" if lost else ""
     return (
         f'<div style="{box}{faint}">{_card_head(board, at, card, badge)}'
@@ -196,13 +212,13 @@ def _card_head(board: Board, at: int, card: Story, badge: str) -> str:
         "similar": "≈ similar",
         "differs": "≠ differs",
     }.get(badge, "")
-    right = f'<span style="color:{ink};font-weight:600">{sign}</span>' if sign else ""
-    row = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 0.8em"
-    name = escape(clean(board.group.labels[at]))
-    style = "font-weight:600;overflow-wrap:anywhere"
+    last = f'<span style="color:{ink};font-weight:600;white-space:nowrap">{sign}</span>'
+    label = escape(clean(board.group.labels[at]))
+    name, nth = _NTH.fullmatch(label).groups("")  # type: ignore[union-attr]  # anything fits
     return (
-        f'<div style="{SMALL};line-height:1.8;{row}"><span>{dot(card.status)} '
-        f'<b style="{style}">{name}</b></span>{right}</div>'
+        f'<div style="{SMALL};line-height:1.8;display:flex;gap:0.5em">{dot(card.status)}'
+        f'<b title="{label}" style="{_NAME}"><span style="{_LONG}">{name}</span>{nth}</b>'
+        f"{last if sign else ''}</div>"
     )
 
 
@@ -216,7 +232,7 @@ def _numbers(board: Board, at: int, picture: Picture, card: Story, *, timeless: 
             for each in _timings(picture)
             if len(board.cards) <= _WIDE or not each.startswith("first token")
         ]
-    words = " · ".join(told)
+    words = _COUNTED.sub("\\1\u00a0", " · ".join(told))
     style = f"{SMALL};{FAINT};line-height:1.5;min-height:1.5em;margin-bottom:0.4em"
     return f'<div style="{style}">{escape(words)}</div>'
 

@@ -45,6 +45,8 @@ class RunRow:
     outcome: str
     most: int = -1
     """How many events it has, unless some are missing; -1 where that is not known."""
+    asked: str | None = None
+    """Which model its caller said that it asks first."""
 
 
 @dataclass(slots=True)

@@ -86,12 +86,13 @@ def _events(found: Events, types: frozenset[str] | None) -> DataFrame:
 # --- attempts ---------------------------------------------------------------------------------
 
 _ERRORS: Final = ("category", "error_type", "error_code", "error")
+_NAMING: Final = ("STREAM_FINISHED", "STREAM_INIT")
 _USED: Final = ("input_tokens", "output_tokens")
 
 
 def _attempt_kinds(type_: str) -> Kinds:
     told: dict[str, dict[str, Any]] = {
-        "STREAM_INIT": dict.fromkeys(("attempt", "fallback_index"), "int64"),
+        "STREAM_INIT": {"attempt": "int64", "fallback_index": "int64", "model": "string"},
         "TOKENS": {"start": "int64", "offsets_us": lists("int64")},
         "RESTART": dict.fromkeys(("kept_tokens", "kept_chars"), "int64"),
         "RETRY_ATTEMPT": {"delay_ms": "float64"},
@@ -121,8 +122,10 @@ def _attempts(found: Events) -> DataFrame:
     last = np.zeros(len(found.runs), "int64")
     last[found.run] = found.us  # the latest one of each run stays
     told = _outcomes(tries, last[run])
-    models = np.array([each.model for each in found.runs], object)[run]
-    named = tries.latest("STREAM_FINISHED", "model")
+    models = np.array([each.asked for each in found.runs], object)[run]
+    fallback = numbers(found, "STREAM_INIT", "fallback_index")
+    models[fallback > 0] = None  # what the run was said to ask is the first one
+    names = zip(*(tries.latest(type_, "model") for type_ in _NAMING), models, strict=True)
     batches = Batches(found)
     at, first = np.unique(tries.of("TOKENS"), return_index=True)
     waits = np.full(begun, np.nan)
@@ -132,7 +135,6 @@ def _attempts(found: Events) -> DataFrame:
     delays = tries.latest("RETRY_ATTEMPT", "delay_ms", ahead=True)
     connects = tries.latest("STREAM_READY", "connect_ms")
     of_model = numbers(found, "STREAM_INIT", "attempt")
-    fallback = numbers(found, "STREAM_INIT", "fallback_index")
     columns: dict[str, Any] = {
         "stream_id": ids(found, run),
         "attempt": pd.Series(tries.number.astype("int16")),
@@ -143,7 +145,7 @@ def _attempts(found: Events) -> DataFrame:
         "duration": pd.Series((told["ended"] - us) / 1e6),
         "connect": _ms(connects),
         "time_to_first_token": pd.Series((waits - us) / 1e6),
-        "model": [new or old for new, old in zip(named, models, strict=True)],
+        "model": [said or asked or of_run for said, asked, of_run in names],
         "outcome": told["outcome"],
         "tokens": pd.Series(tries.sum("TOKENS", batches.counts).astype("int32")),
         "kept_tokens": pd.Series(tries.sum("TOKENS", batches.kept()).astype("int32")),

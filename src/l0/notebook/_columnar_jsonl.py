@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from l0.events._jsonl_file import JsonlFile, whole_lines
-from l0.events._record import Line, lines_of
+from l0.events._record import BEGINS, ENDS, Line, decode_object, lines_of, outcome_of
+from l0.events._store import UNFINISHED
 from l0.notebook import _columnar
 from l0.notebook._columnar import (
     Ends,
@@ -31,12 +32,11 @@ _LINE: Final = 350  # bytes of a line, about
 _STREAM: Final = attrgetter("stream_id")
 
 
-class _Told(msgspec.Struct, gc=False):
+class _Named(msgspec.Struct, gc=False):
     model: Any = None
-    outcome: Any = None
 
 
-_told = msgspec.json.Decoder(_Told).decode
+_named = msgspec.json.Decoder(_Named).decode
 
 
 def parts(
@@ -67,13 +67,18 @@ def ends(store: Any) -> Iterator[Ends] | None:
     """What the first and the last events of each run say; None of another store.
 
     Raises:
-        NotColumnarError: a line is no record, or a run begins otherwise than runs do.
+        NotColumnarError: a line is no record, or a stream begins otherwise than they do.
     """
     if not hasattr(store, "stored_files"):
         return None
     sizes = _sizes(store)
     texts = map(_texts, parts_of(sizes, sum(size for _, size in sizes)))
-    return (_ends(*run) for each in texts for run in _runs(store, each))
+    return (
+        _ends(run, lines)
+        for each in texts
+        for run, lines in _runs(store, each)
+        if lines[0].type == "SESSION_START"  # maps and calls of consensus are no runs
+    )
 
 
 # --- the runs of some files -------------------------------------------------------------------
@@ -106,16 +111,17 @@ def _runs(store: Any, texts: Sequence[tuple[Path, bytes]]) -> Iterator[tuple[Run
 
 def _run(stream_id: str, lines: Sequence[Line]) -> RunRow:
     first = lines[0]
-    if first.type != "SESSION_START":
-        raise NotColumnarError("a run begins with SESSION_START")
-    model = _told(first.meta or b"{}").model
-    outcome = "unfinished"
+    if first.type not in BEGINS:
+        raise NotColumnarError("a stream has a begin")
+    asked = model = _named(first.meta or b"{}").model
+    outcome = UNFINISHED
     for line in lines:
-        if line.type == "SESSION_END":
-            outcome = str(_told(line.data).outcome)
+        if line.type in ENDS:
+            outcome = outcome_of(decode_object(line.data)) or UNFINISHED
         elif line.type == "STREAM_FINISHED" and not isinstance(model, str):
-            model = _told(line.data).model
-    return RunRow(stream_id, first.ts, model if isinstance(model, str) else None, outcome)
+            model = _named(line.data).model
+    asked, model = (each if isinstance(each, str) else None for each in (asked, model))
+    return RunRow(stream_id, first.ts, model, outcome, asked=asked)
 
 
 def _events(found: Sequence[tuple[RunRow, list[Line]]], kinds: Callable[[str], Kinds]) -> Events:

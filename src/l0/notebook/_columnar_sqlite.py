@@ -117,17 +117,14 @@ def ends(store: Any) -> Iterator[Ends] | None:
         return None
     with closing(connect()) as connection:
         found = msgspec.convert(connection.execute(_LAST_WORDS).fetchall(), list[_Row])
-        models = [_metas.decode(row[3]).model for row in found]
-        named: dict[str, str] = {}
-        if not all(isinstance(model, str) for model in models):
-            named = _first_models(connection, (found[0][0], found[-1][0]))
-    return (
-        Ends(
-            RunRow(row[0], row[1], model if isinstance(model, str) else named.get(row[0]), row[2]),
-            *row[3:],
-        )
-        for row, model in zip(found, models, strict=True)
-    )
+        models = [_name(_metas.decode(row[3]).model) for row in found]
+        named = _first_models(connection, (found[0][0], found[-1][0])) if None in models else {}
+
+    def run(row: _Row, asked: str | None) -> RunRow:
+        model = named.get(row[0]) if asked is None else asked
+        return RunRow(row[0], row[1], model, row[2], asked=asked)
+
+    return (Ends(run(row, model), *row[3:]) for row, model in zip(found, models, strict=True))
 
 
 def _parts(
@@ -154,17 +151,21 @@ def _runs(connection: sqlite3.Connection, ends: tuple[str, str]) -> list[RunRow]
     ((ids, outcomes, begun, metas, sizes),) = connection.execute(_RUNS, ends)
     if not ids:
         return []
-    models = [meta.model for meta in _metas.decode_lines(metas)]
-    known = ids.split(",")
-    if not all(isinstance(model, str) for model in models):
+    asked = [_name(meta.model) for meta in _metas.decode_lines(metas)]
+    known, models = ids.split(","), asked
+    if None in asked:
         named = _first_models(connection, ends)
         models = [
-            model if isinstance(model, str) else named.get(stream_id)
-            for model, stream_id in zip(models, known, strict=True)
+            named.get(stream_id) if model is None else model
+            for model, stream_id in zip(asked, known, strict=True)
         ]
     counts, starts = _numbers(sizes).tolist(), _numbers(begun).tolist()
-    each = zip(known, starts, models, outcomes.split(","), counts, strict=True)
-    return [RunRow(id, us / 1000, model, outcome, most) for id, us, model, outcome, most in each]
+    each = zip(known, starts, models, outcomes.split(","), counts, asked, strict=True)
+    return [RunRow(id, us / 1000, *told) for id, us, *told in each]
+
+
+def _name(model: Any) -> str | None:
+    return model if isinstance(model, str) else None
 
 
 def _first_models(connection: sqlite3.Connection, ends: tuple[str, str]) -> dict[str, str]:

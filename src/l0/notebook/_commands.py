@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import platform
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
+from l0.errors._nearest import nearest
 from l0.models import BASE_URLS, KEYS, PROVIDERS, _sim, base_url_of, key_of, parse_model
 from l0.notebook import _cell
 from l0.notebook._arguments import split_options
@@ -42,10 +42,10 @@ def find(line: str) -> Command | None:
     word = line.split(maxsplit=1)[0] if line.strip() else ""
     known = COMMANDS.get(word)
     if known is None:
-        near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.8)
+        near = nearest(word, COMMANDS, 0.8)
         if near and line.strip() == word:
             raise ValueError(
-                f"{word} is no command; did you mean {near[0]}? "
+                f"{word} is no command; did you mean {near}? "
                 f"commands are {', '.join(COMMANDS)}; "
                 f"for a prompt write %l0 -- {line.strip()}"
             )

@@ -51,16 +51,17 @@ def compared(left: str, right: str) -> tuple[list[Part], str]:
     Where that is nearly nothing, nothing is marked: all of it would be.
 
     >>> compared("The red fox", "The quick fox")[1]
-    '54% the same, 1 difference'
+    '54 % the same, 1 difference'
     """
     parts = differences(left, right)
     changes = sum(not equal for equal, _, _ in parts)
     if not changes:
         return parts, "the same words"
     same = likeness(parts)
+    share = round(same * 100)
     if same < _APART:
-        return [(True, left, right)], f"{same:.0%} the same, too little to mark what differs"
-    return parts, f"{same:.0%} the same, {count(changes, 'difference')}"
+        return [(True, left, right)], f"{share} % the same, too little to mark what differs"
+    return parts, f"{share} % the same, {count(changes, 'difference')}"
 
 
 def likeness(parts: Sequence[Part]) -> float:

@@ -72,6 +72,7 @@ class Opened:
             "id": story.stream_id,
             "status": story.status,
             "model": story.answers,
+            "models": [story.asked(lane.fallback) for lane in self.picture.lanes],
             "prompt": self.prompt,
             "notes": story.notes if self.timed else [*story.notes, UNTIMED],
             "error": story.error,
@@ -89,7 +90,7 @@ class Opened:
         """What it is called where there are others: model and the beginning of its prompt."""
         prompt = " ".join((self.prompt or "").split())
         short = prompt if len(prompt) <= _SHORT else prompt[:_SHORT].rstrip() + "…"
-        told = (self.story.model or self.story.state.model, short)
+        told = (self.story.asked(0) or self.story.state.model, short)
         return " · ".join(filter(None, told)) or str(self.story.stream_id)
 
     def closing(self, *, timeless: bool = False) -> str:
@@ -105,10 +106,13 @@ class Opened:
 
     def texts(self) -> list[dict[str, Any]]:
         """What there is to compare: the text of each attempt, and the one that stands."""
+        lanes = self.picture.lanes
+        moved = any(lane.fallback for lane in lanes)
         told = []
         for at, _ in enumerate(self.attempts):
-            fallback = self.picture.lanes[at].fallback if at < len(self.picture.lanes) else 0
-            on = f" on fallback {fallback}" if fallback else ""
+            fallback = lanes[at].fallback if at < len(lanes) else 0
+            name = self.story.asked(fallback) or (f"fallback {fallback}" if fallback else "")
+            on = f" on {name}" if moved and name else ""
             told.append({"text": f"attempt {at + 1}{on}", "side": [self.story.stream_id, at + 1]})
         return [*told, {"text": "the text that stands", "side": [self.story.stream_id, 0]}]
 

@@ -9,7 +9,14 @@ from os import PathLike, fspath
 from time import monotonic
 from typing import Any, Final
 
-from l0.events import Log, ObservabilityEvent, Record, catalog, get_default_store
+from l0.events import (
+    Log,
+    ObservabilityEvent,
+    Record,
+    StreamInitPayload,
+    catalog,
+    get_default_store,
+)
 from l0.events._sources import reading
 from l0.events._store import is_store
 from l0.monitoring import Prices
@@ -176,8 +183,21 @@ def cost_of(
     if not events:
         return None
     model = events[0].meta.get("model")
-    told = priced(events, prices, [model if isinstance(model, str) else None])
-    return None if told is None else told.total
+    named = {0: model if isinstance(model, str) else None}
+    for event in events:
+        begun = event.payload if event.type == StreamInitPayload.type else None
+        if isinstance(begun, StreamInitPayload):
+            named[begun.fallback_index] = named.get(begun.fallback_index) or begun.model
+    told = priced(events, prices, [named.get(at) for at in range(max(named) + 1)])
+    if told is None or (_came(events) and not told.usage.total_tokens):
+        return None  # nobody said how much it was
+    return told.total
+
+
+def _came(events: list[Record | ObservabilityEvent]) -> bool:
+    """Whether a model said anything."""
+    ends = [each for each in events if each.type in {"STREAM_FINISHED", "ERROR"}]
+    return any(getattr(each.payload, "token_count", 0) for each in ends)
 
 
 def holds_several(x: Any) -> bool:
@@ -249,7 +269,7 @@ def _line_of_story(x: Any, story: Story) -> Line:
     return Line(
         id=str(story.stream_id),
         status=story.status,
-        model=story.model or state.model,
+        model=story.asked(0) or state.model,
         prompt=prompt if isinstance(prompt, str) else None,
         attempts=len(picture.lanes),
         retries=state.model_retry_count + state.network_retry_count,

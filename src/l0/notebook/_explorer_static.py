@@ -100,8 +100,8 @@ def _columns(lines: Sequence[Line], *, timeless: bool) -> list[Column]:
     ]
     if not timeless:
         columns += [
-            ("first token", "right", [_spent(line.first_token) for line in lines]),
-            ("duration", "right", [_spent(line.duration) for line in lines]),
+            ("first token", "right", [spent(line.first_token) for line in lines]),
+            ("duration", "right", [spent(line.duration) for line in lines]),
         ]
     if any(line.cost is not None for line in lines):
         costs = ["" if line.cost is None else money(line.cost) for line in lines]
@@ -136,7 +136,12 @@ def _short(text: str | None) -> str:
     return words if len(words) <= _LONG else words[: _LONG - 1].rstrip() + "…"
 
 
-def _spent(value: float | None) -> str:
+def spent(value: float | None) -> str:
+    """A duration in seconds, as people say it; nothing where it is not known.
+
+    >>> spent(4.2), spent(None)
+    ('4.2 s', '')
+    """
     return "" if value is None else seconds(value * 1000)
 
 

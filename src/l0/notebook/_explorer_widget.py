@@ -21,7 +21,7 @@ from l0.notebook._bridge import _clean
 from l0.notebook._explorer_diff import compared
 from l0.notebook._explorer_opened import Opened
 from l0.notebook._explorer_runs import Line, Runs
-from l0.notebook._explorer_static import facts_of
+from l0.notebook._explorer_static import EMPTY, facts_of, money, spent
 from l0.notebook._static import NAMES
 from l0.notebook._stream import STATIC, extras
 
@@ -32,7 +32,8 @@ COUNT: Final = 100
 
 _KEPT: Final = 4  # opened runs that are remembered
 _LONG: Final = 400  # characters of a prompt or an error in a line
-_UNSEEN: Final = frozenset({"words"})
+_NO_RUNS: Final = f"{EMPTY}. Refresh looks again."
+_NO_MATCH: Final = "No run matches the filters."
 
 _STATUSES: Final = {name: status for status, name in NAMES.items()}
 
@@ -102,6 +103,7 @@ class Desk:
             "rows": [_plain(line) for line in found[begin : begin + count]],
             "total": len(found),
             "all": len(runs.lines),
+            "empty": _NO_MATCH if runs.lines else _NO_RUNS,
             "statuses": _choices(NAMES.get(line.status, line.status) for line in runs.lines),
             "models": _choices(line.model for line in runs.lines),
             "costs": any(line.cost is not None for line in runs.lines),
@@ -153,12 +155,22 @@ _ANSWERS: Final[dict[str, Callable[[Desk, Message], Message]]] = {
 
 
 def _plain(line: Line) -> Message:
-    told = {name: getattr(line, name) for name in line.__slots__ if name not in _UNSEEN}
-    for name in ("prompt", "error"):
-        text = told[name]
-        if text and len(text) > _LONG:
-            told[name] = text[:_LONG] + "…"
-    return told
+    """A line as the page draws it: its texts in the order of the columns.
+
+    When it started is a number, for the clock of the page.
+    """
+    texts = [text for text in (line.prompt, line.error) if text]
+    cells = [
+        NAMES.get(line.status, line.status),
+        line.model or "",
+        " · ".join(text if len(text) <= _LONG else text[:_LONG] + "…" for text in texts),
+        str(line.attempts),
+        f"{line.token_count:,}",
+        spent(line.first_token),
+        spent(line.duration),
+        "" if line.cost is None else money(line.cost),
+    ]
+    return {"id": line.id, "status": line.status, "started": line.started, "cells": cells}
 
 
 def _choices(values: Any) -> list[str]:

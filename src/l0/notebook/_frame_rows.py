@@ -73,7 +73,7 @@ def attempt_rows(run: Run, values: Values) -> None:
                 for each in tries:
                     each.cut(data["kept_tokens"])
             case "STREAM_FINISHED":
-                now["model"] = data.get("model") or run.model
+                now["model"] = data.get("model") or now.get("asked")
                 now["finish_reason"] = data.get("finish_reason")
                 now["ended"] = item.ts
             case "USAGE":
@@ -93,6 +93,8 @@ def attempt_rows(run: Run, values: Values) -> None:
 
 
 def _begun(run: Run, item: Item, number: int, delay: float | None, *, resumed: bool) -> _Try:
+    # Until the provider says what it is. What the run was said to ask is the first model.
+    asked = item.data.get("model") or (None if item.data["fallback_index"] else run.asked)
     return _Try(
         {
             "stream_id": run.stream_id,
@@ -102,7 +104,8 @@ def _begun(run: Run, item: Item, number: int, delay: float | None, *, resumed: b
             "ts": microseconds(item.ts),
             "start": run.since_start(item),
             "begun": item.ts,
-            "model": run.model,
+            "model": asked,
+            "asked": asked,
             "outcome": "unfinished",
             "tokens": 0,
             "resumed": resumed,

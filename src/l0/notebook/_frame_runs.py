@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from l0.events import ObservabilityEvent, Record
+from l0.events._record import ENDS, outcome_of
 from l0.events._serialize import Plain
-from l0.events._store import is_store
+from l0.events._store import UNFINISHED, is_store
 from l0.notebook._columnar import RunRow
 from l0.notebook._sources import held_story, iter_records, recording_of, stream_of
 
@@ -37,19 +38,23 @@ class Run:
     items: list[Item]
     started: float = 0.0
     model: str | None = None
+    """Which one it asked first, or that which answered first where nobody said."""
+    asked: str | None = None
+    """Which one its caller said that it asks first."""
     prompt: str | None = None
-    outcome: str = "unfinished"
+    outcome: str = UNFINISHED
     summary: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         first = self.items[0]
         self.started = first.ts
-        self.model, self.prompt = _text(first.meta.get("model")), _text(first.meta.get("prompt"))
+        self.asked = self.model = _text(first.meta.get("model"))
+        self.prompt = _text(first.meta.get("prompt"))
         for item in self.items:
             if item.type == "SESSION_SUMMARY":
                 self.summary = item.data
-            elif item.type == "SESSION_END":
-                self.outcome = str(item.data.get("outcome"))
+            elif item.type in ENDS:
+                self.outcome = outcome_of(item.data) or UNFINISHED
             elif item.type == "STREAM_FINISHED" and self.model is None:
                 self.model = _text(item.data.get("model"))
 

@@ -12,6 +12,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from l0.events import payload_class
+from l0.events._record import BEGINS, ENDS
 from l0.events._sources import reading
 from l0.events._store import is_store
 from l0.notebook import _columns
@@ -134,7 +135,7 @@ def events(source: Any, types: str | Iterable[str] | None = None, **filters: Any
     base: Values = {name: [] for name in _columns.EVENTS}
     cells: dict[str, dict[int, Any]] = {}
     seen: set[str] = set()
-    read = None if wanted is None else (*_ENDS, *wanted)
+    read = None if wanted is None else (*BEGINS, *ENDS, "STREAM_FINISHED", *wanted)
     for run in runs_of(source, read, filters):
         for item in run.items:
             if wanted is None or item.type in wanted:

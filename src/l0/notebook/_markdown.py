@@ -36,6 +36,9 @@ _CHUNK: Final = 12_000
 """Characters of HTML in such a part, at least."""
 
 _EDGE: Final = "1px solid rgba(128,128,128,0.28)"
+_GROUND: Final = "background:rgba(128,128,128,0.1);outline:1px solid transparent"
+"""Of code. Where colours are forced there is no background, and the outline is seen."""
+
 _BLOCK: Final = (
     f"{MONO};font-size:0.93em;line-height:1.45;white-space:pre;overflow-x:auto;border:0;"
     "color:inherit"
@@ -53,10 +56,7 @@ _STYLES: Final = {
         "margin:0.65em 0;padding:0 0 0 1em;border-left:3px solid rgba(128,128,128,0.28);"
         "opacity:0.72"
     ),
-    "pre": (
-        f"margin:0.65em 0;padding:0.7em 0.9em;border-radius:4px;background:rgba(128,128,128,0.1);"
-        f"{_BLOCK}"
-    ),
+    "pre": (f"margin:0.65em 0;padding:0.7em 0.9em;border-radius:4px;{_GROUND};{_BLOCK}"),
     "table": (
         "margin:0.65em 0;display:block;overflow-x:auto;max-width:100%;"
         "border-collapse:collapse;font-size:0.93em;color:inherit"
@@ -70,9 +70,7 @@ _CELL: Final = (
     f"padding:0.3em 0.9em 0.3em 0;border:0;border-bottom:{_EDGE};max-width:32em;line-height:1.5;"
     "vertical-align:top;white-space:normal;overflow-wrap:break-word;background:transparent;color:inherit"
 )
-_CODE_BOX: Final = (
-    "margin:0.6045em 0;padding:0.65em 0.84em;border-radius:4px;background:rgba(128,128,128,0.1)"
-)
+_CODE_BOX: Final = f"margin:0.6045em 0;padding:0.65em 0.84em;border-radius:4px;{_GROUND}"
 _LANGUAGE: Final = "margin:0 0 0.4em;font-size:0.79em;line-height:1;opacity:0.72"
 _LOOSE: Final = re.compile(r'(<(?:p|ul|ol)(?: start="\d+")? style="margin:)0\.65em')
 _MARK: Final = re.compile(r"<[^>]*>")

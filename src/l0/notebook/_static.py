@@ -20,7 +20,7 @@ from l0.notebook._picture import Picture, Withdrawn, count, seconds, words
 from l0.notebook._rows import clean
 from l0.notebook._sources import story_of
 from l0.notebook._story import Story
-from l0.notebook._timeline import room, timeline, untimed
+from l0.notebook._timeline import WIDE, room, timeline, untimed
 
 NAMES: Final = {
     "aborted": "stopped",
@@ -181,18 +181,22 @@ def html(story: Story, picture: Picture, *, timeless: bool = False) -> str:
 
 def _head(story: Story, picture: Picture, *, timeless: bool) -> str:
     right = "" if timeless else " · ".join(_timings(picture))
-    return head(story.status, _headline(story, picture), right)
+    return head(story.status, _headline(story, picture), right, style=_NUMBERS)
 
 
-def head(status: str, facts: Iterable[str], right: str) -> str:
-    """One line: how it stands, what is known of it, and its numbers on the right."""
+_NUMBERS: Final = f"line-height:1.5;min-width:clamp(0px,calc(-1 * {WIDE}),100%);"
+"""On a narrow page they stand in a line of their own, as in the live view."""
+
+
+def head(status: str, facts: Iterable[str], right: str, *, style: str = "") -> str:
+    """One line: how it stands, what is known of it, and its numbers on the right, in this style."""
     left = "".join(f"<span> · {escape(clean(fact))}</span>" for fact in facts if fact)
-    row = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em"
+    row = "display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:0 1em"
     return (
         f'<div style="{SMALL};line-height:2;{row}"><span>{dot(status)} '
         f'<b style="font-weight:600;text-transform:capitalize">{NAMES.get(status, status)}</b>'
         f'<span style="{FAINT}">{left}</span></span>'
-        + (f' <span style="{FAINT}">{escape(right)}</span>' if right else "")
+        + (f' <span style="{style}{FAINT}">{escape(right)}</span>' if right else "")
         + "</div>"
     )
 
@@ -213,8 +217,7 @@ def _below(story: Story, picture: Picture, *, timeless: bool) -> str:
 
 def _used(usage: str) -> str:
     """The last line: what it used."""
-    style = f"{SMALL};{FAINT};margin:0.2em 0 0"
-    return f'<div style="{style}">{escape(usage)}</div>' if usage else ""
+    return f'<div style="{SMALL};{FAINT}">{escape(usage)}</div>' if usage else ""
 
 
 def _small(inside: str) -> str:
@@ -257,7 +260,8 @@ def _answer(story: Story) -> str:
             inside = _markdown.code_block(story.text)
     inside = underlined(inside, story.text, story.state.violations)
     wide = "max-width:52em;" if story.format in {"markdown", "text"} else ""
-    return f'<div style="margin:0.5em 0 0.35em;{wide}overflow-wrap:anywhere">{inside}</div>'
+    style = f"margin:0.5em 0 0.35em;{wide}overflow-wrap:anywhere"
+    return f'<div class="{_structured.SAID}" style="{style}">{inside}</div>'
 
 
 def _pretty(told: str) -> str:

@@ -15,6 +15,7 @@ from l0.events import (
     Record,
     RestartPayload,
     State,
+    StreamInitPayload,
     catalog,
     fold,
 )
@@ -97,6 +98,7 @@ class Story:
         """Type, message and perhaps a hint of what ended the run."""
         self.started_ms: float | None = None
         """Unix milliseconds of the first event."""
+        self._named: dict[int, str] = {}
         self._status = "waiting"
         self._listeners: list[Listener] = []
 
@@ -117,6 +119,8 @@ class Story:
             self.started_ms = event.ts
             self.stream_id = self.stream_id or event.stream_id
             self._read_meta(event)
+        if type(payload) is StreamInitPayload and payload.model is not None:
+            self._named[payload.fallback_index] = payload.model
         if type(payload) is RestartPayload and payload.discarded_chars:
             self.fallen.append(state.content[payload.kept_chars :])
         fold(state, payload, event.ts)
@@ -169,11 +173,17 @@ class Story:
     def answers(self) -> str | None:
         """The name of the model that answers, or did so last; None where it is not known."""
         at = self.state.fallback_index
-        if at == 0:
-            return self.model or self.state.model
-        if at <= len(self.fallbacks):
-            return self.fallbacks[at - 1]
-        return None if self.live else self.state.model  # while it goes on, of an earlier attempt
+        return self.asked(at) or self.state.model
+
+    @property
+    def models(self) -> list[str | None]:
+        """The names of the models of its chain, the first one first, as far as they are known."""
+        return [self.asked(at) for at in range(max(len(self.fallbacks), *self._named, 0) + 1)]
+
+    def asked(self, fallback: int) -> str | None:
+        """The name of a model of the chain, the first one 0, as it was told or recorded."""
+        told = (self.model, *self.fallbacks)[fallback : fallback + 1]
+        return next(filter(None, (*told, self._named.get(fallback))), None)
 
     @property
     def status(self) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 STATIC: Final = Path(__file__).with_name("static")
 """The built front-end."""
 
+_SHORT: Final = 400
+"""Characters of an answer that fit into the smallest window without a scroll bar of their own."""
+
 _GROWING: Final = frozenset({"content", "events", "rev"})
 WIDGET_MIME: Final = "application/vnd.jupyter.widget-view+json"
 
@@ -70,14 +73,15 @@ class StreamView:
             self.widget.send(message)
 
     def _offer_extras(self, pieces: Iterable[str]) -> None:
-        """Hand the page what draws code and marks findings, as soon as some come."""
+        """Hand the page what draws code, marks findings and keeps a long answer where it is."""
         story = self.bridge.story
-        if self.widget.extras is not None or story.format == "data":
+        if self.widget.extras is not None:
             return
         text = self._tail + "".join(pieces)
         self._tail = text[-2:]
         code = story.format == "markdown" and ("```" in text or "~~~" in text)
-        if code or any(each.position is not None for each in story.state.violations):
+        placed = any(each.position is not None for each in story.state.violations)
+        if code or (placed and story.format != "data") or len(story.text) > _SHORT:
             self.widget.extras = extras()
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
@@ -140,7 +144,7 @@ def _text_in(op: list[Any]) -> str:
 
 @cache
 def extras() -> dict[str, str]:
-    """The module that draws code, marks findings, copies and runs again, and its style.
+    """The module that draws code, marks findings, copies, runs again and keeps places; its style.
 
     Its source is `js/src/extras.ts`.
 

@@ -21,6 +21,9 @@ from l0.schema import SchemaFault, parse_partial_json, safe_json_parse
 if TYPE_CHECKING:
     from l0.notebook._story import Story
 
+SAID: Final = "l0-said"
+"""The class by which a page finds the answer, to keep it as high as it was in the live view."""
+
 MOST: Final = 1000
 """Rows of a tree; what is more is counted."""
 
@@ -168,7 +171,8 @@ def html(found: Structured, raw: str, *, live: bool = False) -> str:
         summary = f"What the model wrote · {count(len(raw), 'character')}"
         told = details(summary, _markdown.plain(raw))
     tree = "" if found.value is None else _Tree(found.faults).draw(found.value)
-    return clean(f'<div style="margin:0.5em 0 0.35em">{head}{tree}{faults}{told}</div>')
+    style = "margin:0.5em 0 0.35em"
+    return clean(f'<div class="{SAID}" style="{style}">{head}{tree}{faults}{told}</div>')
 
 
 def _fault(fault: SchemaFault) -> str:

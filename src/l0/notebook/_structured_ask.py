@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import json
 import re
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from l0.errors import SchemaValidationError
+from l0.errors._nearest import nearest
 from l0.formatting import format_json_output
 from l0.models import Request
 from l0.notebook._rows import clean
@@ -25,20 +25,26 @@ DEFAULT: Final = "sim:json"
 """Who answers a cell that asks for data and names no model."""
 
 _SHOWN: Final = 5
+_ADVERT: Final = "\n\nFor further information"  # with which pydantic ends its messages
 _DEEPEST: Final = 60
 _NO_RULES: Final = frozenset({"json", "strict_json", "markdown", "zero_output"})
 """The validation judges what these do, after it has repaired what can be."""
 
 
+_PLAIN: Final = {kind.__name__: kind for kind in (dict, list, str, int, float, bool)}
+"""What JSON has needs no variable."""
+
+
 def find_schema(name: str, names: Mapping[str, Any]) -> UnifiedSchema[Any]:
-    """The schema that a variable holds.
+    """The schema that a variable holds, or one of the types that JSON has.
 
     Raises:
         ValueError: there is no such variable, or it holds no schema.
     """
+    names = {**_PLAIN, **names}
     if name not in names:
-        near = difflib.get_close_matches(name, [str(each) for each in names if each[:1] != "_"], 1)
-        hint = f"did you mean {near[0]}? or " if near else ""
+        near = nearest(name, [each for each in names if each[:1] != "_"])
+        hint = f"did you mean {near}? or " if near else ""
         raise ValueError(
             f"no schema {name!r}; {hint}define one: a pydantic model, a dataclass, a TypedDict, or "
             f"{name} = {{'type': 'object', …}}"
@@ -47,9 +53,11 @@ def find_schema(name: str, names: Mapping[str, Any]) -> UnifiedSchema[Any]:
     if isinstance(schema, Mapping) and is_json_schema(schema) and "title" not in schema:
         schema = {"title": name, **schema}
     try:
-        return as_schema(schema)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"--schema {name}: {error}") from None
+        found = as_schema(schema)
+        _ = found.json_schema  # a model is told it, so one that nobody can describe is no schema
+    except (TypeError, ValueError, RuntimeError) as error:  # the last is pydantic's
+        raise ValueError(f"--schema {name}: {str(error).partition(_ADVERT)[0]}") from None
+    return found
 
 
 def is_schema(value: Any) -> bool:

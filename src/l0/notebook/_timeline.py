@@ -6,7 +6,7 @@ import re
 from html import escape
 from typing import Any, Final
 
-from l0.notebook._look import FAINT, INK, LOST, SMALL, WAITING, details
+from l0.notebook._look import FAINT, INK, LOST, SMALL, details
 from l0.notebook._picture import Bar, Picture, count, seconds
 
 _WAITED: Final = re.compile(r" \(waited [0-9.,]+ \w+\)")
@@ -25,6 +25,22 @@ _GLYPHS: Final = {
 }
 
 
+_SHAPES: Final = {
+    "wait": f"border-top:2px dotted {INK['waiting']};margin:3px 0",
+    "back": f"border-top:2px dashed {INK['retrying']};margin:3px 0",
+    "stream": f"border-top:8px solid {INK['streaming']};min-width:2px",
+    "again": f"border-top:8px solid {INK['complete']};min-width:2px",
+    "lost": f"border:solid {LOST};border-width:1px 0;height:6px;min-width:2px;"
+    "background:rgba(184,134,59,0.18)",
+}
+"""Bars are borders, because forced colours and paper take backgrounds away; each has a form of its
+own, the same as in the live view."""
+
+WIDE: Final = "calc((100% - 53.67em) * 999)"
+"""Beyond all bounds where the page is as wide as the one on which the live view has its numbers in
+one line, and below zero where it is narrower: what `clamp` makes of it is one end or the other."""
+
+
 def room(picture: Picture) -> str:
     """The height that the live view's timeline and last line had, so that no cell below moves."""
     strip = min(26 * len(picture.lanes) + 18, 252)
@@ -40,11 +56,7 @@ def timeline(picture: Picture, *, timeless: bool) -> str:
     story = "" if plain else _list_of_moments(picture, timeless=timeless)
     axis = "" if timeless else _axis(picture)
     legend = "" if plain else _legend(picture, timeless=timeless)
-    # On a narrow page the legend goes above; what is opened moves neither.
-    row = "display:flex;flex-wrap:wrap-reverse;justify-content:space-between;gap:0 1em"
-    told = f'<div style="flex:1 1 17em;min-width:0">{story}</div>'
-    below = f'<div style="{row}">{told}{legend}</div>' if legend else story
-    return f'<div style="margin:0.7em 0 0.2em">{lanes}{axis}</div>{below}'
+    return f'<div style="margin:0.7em 0 0">{lanes}{axis}</div>{legend}{story}'
 
 
 def _lane(picture: Picture, index: int, *, timeless: bool) -> str:
@@ -80,20 +92,23 @@ def _legend(picture: Picture, *, timeless: bool) -> str:
             seen |= {"lost"} if bar.kept < bar.last else set()
     if not seen - {"wait", "stream"}:
         return ""
-    told = (
-        ("wait", "waiting", WAITING, "14px;height:2px;vertical-align:middle"),
-        ("stream", "streaming", INK["streaming"], "10px;height:8px"),
-        ("again", "recovered", INK["complete"], "10px;height:8px"),
-        ("lost", "withdrawn", LOST, "10px;height:8px;opacity:0.55"),
-        ("back", "back-off", INK["retrying"], "14px;height:2px;vertical-align:middle"),
-    )
+    names = {
+        "wait": "waiting",
+        "stream": "streaming",
+        "again": "recovered",
+        "lost": "withdrawn",
+        "back": "back-off",
+    }
     entries = "".join(
-        f'<span style="margin-right:1em"><span style="display:inline-block;background:{ink};'
-        f'width:{shape}"></span> <span style="{FAINT}">{name}</span></span>'
-        for kind, name, ink, shape in told
+        f'<span style="margin-right:1em"><span style="display:inline-block;{_SHAPES[kind]};'
+        f'width:14px;vertical-align:middle"></span> <span style="{FAINT}">{name}</span></span>'
+        for kind, name in names.items()
         if kind in seen
     )
-    return f'<div style="{SMALL};margin-right:-1em">{entries}</div>'
+    # In the line of what happened, which is opened below it; on a narrow page in one of its own.
+    lift = f"margin:0 -1em clamp(-1.5em,calc(-1 * {WIDE}),0px) 0"
+    left = f'<span style="flex:1 1 0;max-width:clamp(0px,{WIDE},100%)"></span>'
+    return f'<div style="{SMALL};display:flex;flex-wrap:wrap;{lift}">{left}{entries}</div>'
 
 
 def _timed(picture: Picture, index: int) -> str:
@@ -115,7 +130,7 @@ def _ordered(picture: Picture, index: int) -> str:
     whole = float(max((end for _, end in spans), default=1) or 1)
     bars = [bar for bar in picture.lanes[index].bars if bar.last]
     if not bars:
-        return _bar(WAITING, whole * 0.02, whole, thin=True)
+        return _bar("wait", whole * 0.02, whole)
     first, last = bars[0].first, bars[-1].last
     kept = max(bar.kept for bar in bars)
     joined = Bar("stream", 0.0, 0.0, first, last, kept)
@@ -136,23 +151,19 @@ def _kind(picture: Picture, index: int) -> str:
 def _pieces(bar: Bar, kind: str, wide: float, whole: float) -> str:
     """One bar; of streamed text the part that stands, and the part that was withdrawn."""
     if bar.kind in {"wait", "back"}:
-        ink = WAITING if bar.kind == "wait" else INK["retrying"]
-        return _bar(ink, wide, whole, thin=True)
+        return _bar(bar.kind, wide, whole)
     tokens = max(1, bar.last - bar.first)
     stands = min(1.0, max(0, bar.kept - bar.first) / tokens)
-    ink = INK["complete" if kind == "again" else "streaming"]
-    return _bar(ink, wide * stands, whole) + _bar(LOST, wide * (1 - stands), whole, faint=True)
+    return _bar(kind, wide * stands, whole) + _bar("lost", wide * (1 - stands), whole)
 
 
-def _bar(ink: str, wide: float, whole: float, *, faint: bool = False, thin: bool = False) -> str:
+def _bar(kind: str, wide: float, whole: float) -> str:
+    """Something of this kind, or a gap."""
     if wide <= 0:
         return ""
-    colour = f"background:{ink};" if ink else ""
-    more = "opacity:0.55;" if faint else ""
-    more += "min-width:2px;" if ink and not thin else ""
-    shape = "height:2px;margin:3px 0" if thin else "height:8px"
+    shape = f"{_SHAPES[kind]};" if kind else ""
     return (
-        f'<div style="display:inline-block;vertical-align:top;{shape};{colour}{more}'
+        f'<div style="display:inline-block;vertical-align:top;{shape}'
         f'width:{100 * wide / whole:.2f}%"></div>'
     )
 
@@ -168,7 +179,7 @@ def _list_of_moments(picture: Picture, *, timeless: bool) -> str:
         cells = [when] if when else []
         cells += [f"attempt {attempt}", _GLYPHS.get(kind, "·")]
         inside = "".join(f'<td style="{once}">{escape(each)}</td>' for each in cells)
-        inside += f'<td style="{cell}">{escape(told)}</td>'
+        inside += f'<td style="{cell};overflow-wrap:anywhere">{escape(told)}</td>'
         rows.append(f'<tr style="background:transparent">{inside}</tr>')
     if not rows:
         return ""

@@ -81,7 +81,7 @@ def _cost(story: Story) -> RunCost | None:
     """Tokens and cost of each attempt; of a run seen from its middle on, the tokens alone."""
     prices = story.prices or _prices or {}
     events = [each for each in story.events if each.type != "TOKENS"]  # many, and of no price
-    told = priced(events, prices, (story.model, *story.fallbacks))
+    told = priced(events, prices, story.models)
     return RunCost(total=None, usage=story.state.usage) if told is None else told
 
 

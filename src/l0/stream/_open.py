@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import sys
 from typing import Any
@@ -77,7 +78,8 @@ async def open_attempt(run: Run) -> Attempt:
         attempt.raw += attempt.position.raw or ()
     watch.enter()  # an abort or the total deadline that came meanwhile ends it here
     run.attempts += 1
-    run.tell(StreamInitPayload(attempt.number, attempt.fallback_index))
+    model = model_of(run.factory) if run.bus.active else None
+    run.tell(StreamInitPayload(attempt.number, attempt.fallback_index, model))
     _arm_timers(run, started)
     attempt.source = Source(None)
     cached, run.cached = run.cached, None
@@ -93,6 +95,20 @@ async def open_attempt(run: Run) -> Attempt:
         watch.arm("initial_token", timeout.initial_token, started)
     watch.gap = timeout.inter_token or INF
     return attempt
+
+
+def model_of(factory: Any) -> str | None:
+    """The model that a factory asks: its attribute `model`, or that argument of a partial.
+
+    >>> import functools
+    >>> model_of(functools.partial(print, model="gpt-x")), model_of(lambda: ["Hi"])
+    ('gpt-x', None)
+    """
+    if isinstance(factory, functools.partial):
+        told = factory.keywords.get("model")
+    else:  # looked up without running anybody's code: it is for the record alone
+        told = inspect.getattr_static(factory, "model", None)
+    return told if isinstance(told, str) else None
 
 
 def _not_bound(chunk: Any) -> Any:

@@ -16,7 +16,8 @@ def run(stream: Any = None, /, **options: Any) -> Stream:
     Args:
         stream: a factory, called once an attempt: `lambda: client.chat.completions.create(…,
             stream=True)`. It may take an `AttemptInfo`. It returns an async iterator, an awaitable
-            or async context manager of one, or a list. Something not callable is used once.
+            or async context manager of one, or a list. Something not callable is used once. If
+            it has a text as attribute `model`, the record says so of each attempt.
         **options: fields of `Options`: `fallbacks` (factories to try in order), `guardrails`,
             `drift`, `retry` (`Retry`, False for none), `timeout` (`Timeout`), `check_intervals`,
             `continuation` (True: go on from the last good token), `deliver` ("live" or

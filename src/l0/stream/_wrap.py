@@ -11,6 +11,7 @@ from l0.errors import FeatureNotEnabledError, InvalidStreamError
 from l0.events import Event
 from l0.stream._attempt import AttemptInfo
 from l0.stream._fast import Transport, check_transport, fast
+from l0.stream._open import model_of
 from l0.stream._options import build_options, without_aliases
 from l0.stream._prompt import continue_messages
 from l0.stream._run import run
@@ -152,6 +153,7 @@ class _Create:
         def factory(info: AttemptInfo) -> Any:
             return create(*args, **_continued(kwargs, info))
 
+        vars(factory)["model"] = kwargs.get("model")  # each attempt says what it asks
         options = _named(self._options, kwargs)
         if not kwargs.get("stream"):
             return _call(factory, options)
@@ -185,6 +187,7 @@ class _Background:
         asked: Mapping[str, Any],
     ) -> None:
         self._create, self._retrieve = create, retrieve
+        self.model = asked.get("model")
         self._same = {name: asked[name] for name in _SAME if name in asked}
 
     def __call__(self, info: AttemptInfo) -> Any:
@@ -259,6 +262,7 @@ def _once(factory: Any) -> Any:
             )
         return [whole]
 
+    vars(once)["model"] = model_of(factory)
     return once
 
 
