@@ -13,6 +13,7 @@ ARROW: Final = {
     "boolean": "bool_",
     "Int16": "int64",
     "Int32": "int64",
+    "category": "string",
     "str": "string",
 }
 
@@ -61,6 +62,8 @@ def spread(rows: list[Any], values: list[Any], dtype: str, size: int) -> Any:
     where = np.concatenate(rows) if rows else np.empty(0, "int64")
     kind = pa.large_string() if dtype == "str" else getattr(pa, ARROW[dtype])()
     found = pa.chunked_array([chunk.cast(kind) for chunk in _chunks(values)], kind)
+    if dtype == "category":
+        return _category(found, where, size)
     if dtype == "str":
         if len(rows) > 1:
             order = np.argsort(where)
@@ -78,6 +81,23 @@ def spread(rows: list[Any], values: list[Any], dtype: str, size: int) -> Any:
     held[where] = plain
     array = pd.arrays.BooleanArray if dtype == "boolean" else pd.arrays.IntegerArray
     return pd.Series(array(held, missing), copy=False)
+
+
+def _category(found: Any, where: Any, size: int) -> Any:
+    import numpy as np
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    coded = found.dictionary_encode().combine_chunks() if len(found) else found
+    known = coded.dictionary.to_pylist() if len(found) else []
+    order = sorted(range(len(known)), key=known.__getitem__)
+    places = np.full(len(known) + 1, -1, "int32")  # the last one is that of nothing
+    places[order] = np.arange(len(known))
+    codes = np.full(size, -1, "int32")
+    if len(found):
+        codes[where] = places[pc.fill_null(coded.indices, -1).to_numpy()]
+    names = pd.Index([known[at] for at in order], dtype="str" if known else object)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=names), copy=False)
 
 
 def _chunks(values: list[Any]) -> Iterator[Any]:

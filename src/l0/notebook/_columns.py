@@ -101,6 +101,16 @@ EVENTS: Final[Columns] = {
 """Of every event; the payload's fields follow, see `payload_columns`."""
 
 _SMALL: Final = frozenset({"attempt", "fallback_index", "attempts", "max_attempts", "status"})
+_WORDS: Final = frozenset(
+    {
+        *("outcome", "finish_reason", "raw_finish_reason", "model", "source", "origin", "cause"),
+        *("category", "error_type", "error_code", "code", "failure_type", "recovery_strategy"),
+        *("network_type", "timeout_type", "stream_type", "adapter_id", "how", "mode", "phase"),
+        *("tool_name", "rule_id", "name", "callback", "event_type", "schema_name", "status"),
+        *("strategy", "method", "decided_by"),
+    }
+)
+"""Text fields that have one of a few words, so many rows share each."""
 _TAKEN: Final = {name: f"{name}_" for name in EVENTS}
 _COUNTED: Final = {"start": "Int32", "count": "Int32", "duration": "seconds"}
 
@@ -158,7 +168,9 @@ def _dtype(name: str, hint: Any) -> str:
         return "Int16" if name in _SMALL else "Int32"
     if parts and parts <= {int, float}:
         return "float64"
-    return "str" if parts == {str} else "object"
+    if parts == {str}:
+        return "category" if name in _WORDS else "str"
+    return "object"
 
 
 def _common(dtypes: set[str]) -> str:
@@ -195,9 +207,11 @@ def series(values: Sequence[Any], dtype: str) -> Any:
         case "seconds":
             return pd.Series(np.asarray(values, dtype="float64"))
         case "category":
-            known = sorted({value for value in values if value is not None})
-            codes = {value: code for code, value in enumerate(known)} | {None: -1}
-            at = np.fromiter((codes[value] for value in values), "int32", len(values))
+            words = [None if value is None else str(value) for value in values]
+            known = sorted({word for word in words if word is not None})
+            codes: dict[str | None, int] = {word: code for code, word in enumerate(known)}
+            codes[None] = -1
+            at = np.fromiter((codes[word] for word in words), "int32", len(words))
             names = pd.Index(known, dtype="str" if known else object)
             return pd.Series(pd.Categorical.from_codes(at, categories=names))
         case "object":
