@@ -1,5 +1,6 @@
 """Events of a large store are read as columns: the same frame, cell for cell, as row by row."""
 
+import gc
 import re
 import sqlite3
 from datetime import timedelta
@@ -385,6 +386,23 @@ async def copied(tmp_path):
     await told(*TROUBLE, meta={"model": "one"}, guardrails=[RULE], event_store=files)
     await files.flush()
     return files
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_the_collector_is_left_as_it_was(store, monkeypatch, is_on, is_damaged):
+    monkeypatch.setattr(_columnar, "LEAST", 0)
+    await store.flush()
+    if is_damaged:
+        with sqlite3.connect(store.path) as connection:
+            connection.execute("UPDATE records SET data = '[]' WHERE type = 'SESSION_SUMMARY'")
+    was = gc.isenabled()
+    (gc.enable if is_on else gc.disable)()
+    try:
+        assert (_columnar_frames.read_events(store, None, lambda _: True) is None) == is_damaged
+        assert gc.isenabled() == is_on
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 async def test_events_that_are_missing_leave_gaps_in_the_numbers(store, monkeypatch):
