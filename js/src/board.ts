@@ -201,7 +201,7 @@ function column(
         state.lanes.length > 1 && count(state.lanes.length, "attempt"),
         /^(re|fall)/.test(name) && state.why,
         state.token_count && count(state.token_count, "token"),
-        now > 0 && seconds(now),
+        (wide || !live) && now > 0 && seconds(now), // in narrow columns the head tells it
         wide && first !== null && `first token ${seconds(first * 1000)}`,
         speed(state),
       ).replace(/(\d) /g, "$1\u00a0"), // a number and its unit share a line

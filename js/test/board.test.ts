@@ -78,6 +78,19 @@ describe.each(MODULES)("The board (%s)", (_, view) => {
     expect(find(".l0-head").textContent).toContain("race of 2");
   });
 
+  test.each([
+    [["tortoise", "hare"], / · 0\.\d+\u00a0s · /],
+    [["tortoise", "hare", "fox"], /^streaming · 2\u00a0tokens( · [^·]*tok\/s)?$/],
+  ])("of columns %j the narrow ones leave the time to the head.", (labels, line) => {
+    const { kernel, all } = open(view, new Kernel({ ...META, labels }));
+    kernel.say(0, ["st", "streaming"], ["d", "slow one"], ["e", [init, tokens(50, 0, 2)]]);
+    frame();
+    expect(all(".l0-numbers")[0]!.textContent).toMatch(line);
+    kernel.say(0, ["st", "complete"]);
+    frame();
+    expect(all(".l0-numbers")[0]!.textContent).toMatch(/ · [\d.]+\u00a0(ms|s)/);
+  });
+
   test("names the winner, and shows the others as stopped.", () => {
     const { kernel, all, find } = open(view);
     kernel.say(0, ["st", "streaming"], ["d", "slow"]);

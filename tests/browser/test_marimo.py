@@ -253,14 +253,14 @@ async def test_a_view_is_live_in_marimo_and_tells_what_happened(opened, shots, m
     assert await page.locator(".l0-view").count() == 1, "a run that is over is shown as a page"
 
 
-# Keeps in each frame the status, the text, and whether the button is off, where they changed.
+# Keeps in each frame the status, the text, and whether Stop is off, where they changed.
 WATCH = """view => {
   const seen = window.watched = [];
   const step = () => {
     const now = [
       view.dataset.status,
       view.querySelector('.l0-answer').textContent,
-      view.querySelector('.l0-head button').disabled,
+      view.querySelector('.l0-head button:not(.l0-again)').disabled,
     ];
     if (`${now}` !== `${seen.at(-1)}`) seen.push(now);
     requestAnimationFrame(step);
