@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -9,7 +10,7 @@ from l0.errors import StoreError
 from l0.events._record import Record
 
 
-class ReadOnly:
+class ReadOnly(ABC):
     """A store that changes nothing; a subclass says what it is, and where to write instead."""
 
     async def append(self, records: Sequence[Record]) -> NoReturn:  # noqa: ARG002
@@ -44,6 +45,6 @@ class ReadOnly:
     def _refuse(self) -> NoReturn:
         raise StoreError(self._instead())
 
+    @abstractmethod
     def _instead(self) -> str:
         """Why nothing is written here, and what to do."""
-        raise NotImplementedError
