@@ -117,8 +117,8 @@ async def test_a_race_streams_in_columns_and_the_losers_are_called_off(notebook,
 
 
 async def test_a_consensus_survives_a_reload_and_marks_what_differs(notebook, provider, shots):
-    for text in (OSLO, NEAR, FAR):
-        provider.enqueue(Reply(text=text, tokens_per_second=4))
+    for text in (OSLO, NEAR, FAR):  # slow, for they go on while the page is loaded again
+        provider.enqueue(Reply(text=text, tokens_per_second=1.5))
     nb = await notebook("%%l0 openai:gpt-test -n 3 --consensus -o c\nWhere is the parliament?")
     await nb.run_all(wait=False)
     before = await grown(nb, 3, 8)
